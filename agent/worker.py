@@ -139,6 +139,7 @@ class Worker:
                 ),
                 tools=self._tools.specs(),
                 reasoning_effort=effect.reasoning_effort,
+                read_image=None if self._tools.images is None else self._tools.images.read,
             )
             reply = await self._call(request, sink)
         except Exception as error:  # noqa: BLE001  # whatever fails here must end the turn, not leave it waiting

@@ -26,6 +26,8 @@ SnapshotId = Annotated[
 SubmissionId = Annotated[str, Meta(min_length=1, max_length=64, description="1-64 characters of the client's making")]
 Seq = Annotated[int, Meta(ge=1, description="position in the session's log, from 1, without holes")]
 Offset = Annotated[int, Meta(ge=0, description="in Unicode code points, within its kind")]
+IMAGES_MAX = 8
+"""Images of one input."""
 Arguments = Annotated[dict[str, Any], Meta(description="the tool's arguments, a JSON object")]
 
 
@@ -113,6 +115,15 @@ class FileChange(msgspec.Struct, frozen=True, omit_defaults=True):
     cut: bool = False
 
 
+class ImageFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An image that the user shows the model: a PNG, JPEG or WebP file of the workspace. It is read anew for each model call."""
+
+    path: Annotated[str, Meta(min_length=1, max_length=1_024, description="relative to the workspace")]
+
+
+Images = Annotated[list[ImageFile], Meta(max_length=IMAGES_MAX, description="what the model is shown with the text")]
+
+
 class PlanItem(msgspec.Struct, frozen=True):
     """One line of the agent's plan."""
 
@@ -137,6 +148,7 @@ class UserMessage(msgspec.Struct, tag_field="role", tag="user"):
     text: str
     submission_id: str
     turn_id: str
+    images: Images | UnsetType = UNSET
 
 
 class AssistantMessage(msgspec.Struct, tag_field="role", tag="assistant"):
@@ -217,3 +229,4 @@ class QueuedInput(msgspec.Struct, frozen=True):
     share_id: (
         Annotated[str, Meta(description="id of the link by which its sender came; absent: the owner")] | UnsetType
     ) = UNSET
+    images: Images | UnsetType = UNSET

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.content import Access, Arguments, Effort, QuestionAction, Scope, SubmissionId, When
+from protocol.content import Access, Arguments, Effort, Images, QuestionAction, Scope, SubmissionId, When
 
 
 class SubmissionBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -19,6 +19,7 @@ class UserInput(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag
 
     text: Annotated[str, Meta(min_length=1, description="what the user says")]
     when: When = "queue"
+    images: Images = []
 
 
 class Approval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -59,6 +60,7 @@ class Edit(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="edi
 
     turn_id: Annotated[str, Meta(min_length=1, max_length=512, description="of the user message that is replaced")]
     text: Annotated[str, Meta(min_length=1, description="what the user says instead")]
+    images: Images = []
 
 
 class Compact(SubmissionBase, frozen=True, kw_only=True, tag_field="type", tag="compact"):

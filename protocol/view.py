@@ -18,6 +18,7 @@ from protocol.content import (
     ToolMessage,
     Usage,
     UserMessage,
+    When,
     WorkspaceSnapshot,
 )
 from protocol.frames import Snapshot
@@ -170,11 +171,12 @@ def _apply_chunk(view: View, event: ev.AssistantChunk) -> None:
 def _apply_input(view: View, event: ev.Accepted | ev.Processing | ev.InputJoined) -> None:
     if isinstance(event, ev.Accepted):
         submission = event.submission
-        if isinstance(submission, UserInput):
-            when = "steer" if view.state == "awaiting_approval" else submission.when
-            view.queued.append(QueuedInput(event.submission_id, submission.text, when, event.share_id))
-        elif isinstance(submission, Edit):
-            view.queued.append(QueuedInput(event.submission_id, submission.text, "queue", event.share_id))
+        if isinstance(submission, UserInput | Edit):
+            when: When = "queue" if isinstance(submission, Edit) else submission.when
+            if isinstance(submission, UserInput) and view.state == "awaiting_approval":
+                when = "steer"
+            images = submission.images or msgspec.UNSET
+            view.queued.append(QueuedInput(event.submission_id, submission.text, when, event.share_id, images))
         elif isinstance(submission, Compact | Restore):
             view.state, view.turn_id = "running", event.submission_id
         return
@@ -183,9 +185,7 @@ def _apply_input(view: View, event: ev.Accepted | ev.Processing | ev.InputJoined
     for place, waiting in enumerate(view.queued):
         if waiting.submission_id == event.submission_id:
             del view.queued[place]
-            view.messages.append(
-                UserMessage(text=waiting.text, submission_id=event.submission_id, turn_id=event.turn_id)
-            )
+            view.messages.append(UserMessage(waiting.text, event.submission_id, event.turn_id, waiting.images))
             return
 
 

@@ -102,6 +102,12 @@ class ModelEntry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     tools: Annotated[
         bool, Meta(description="Whether it is offered tools; a server may refuse requests with tools.")
     ] = True
+    images: Annotated[
+        bool | None,
+        Meta(
+            description="Whether it sees images; null: as LiteLLM's table says, and where that knows nothing it is tried."
+        ),
+    ] = None
     at_once: Annotated[
         int, Meta(ge=0, le=10_000, description="Calls that may run at once, further ones wait; 0: no bound.")
     ] = 0

@@ -14,6 +14,7 @@ import msgspec
 from agent.models import pricing
 from agent.models.bases import Base, base_of, is_near, operator_bases
 from agent.models.calls import counting
+from agent.models.calls.images import as_seen, has_images, refuses_images
 from agent.models.calls.learned import Learned
 from agent.models.calls.places import CallPlaces
 from agent.models.calls.with_text import has_nulls, with_text
@@ -112,9 +113,9 @@ class Models:
         return reply
 
     async def _tries(self, provider: "Provider", request: ModelRequest, sink: Sink) -> ModelReply:
-        retries, asked_why, backoff = 0, False, Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
+        retries, asked_why, blind, backoff = 0, False, "", Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
         while True:
-            sent = self._as_taken(request)
+            sent = await as_seen(self._as_taken(request), self._settings, self.info(request.model).images, blind)
             response = ResponseAssembler(request.model, sink, assembler.OUTPUT_CHARS_MAX)
             try:
                 await self._attempt(provider, sent, response)
@@ -136,6 +137,10 @@ class Models:
             if failure.refuses_tools and sent.tools:
                 self._learned.note(request.model).takes_no_tools = True
                 log.warning("the model is called again without tools, and for an hour: %s", failure.message)
+                continue
+            if not blind and has_images(request) and refuses_images(failure):
+                blind = f"its provider refused the request with it, and says: {failure.message}"
+                log.warning("the model is called again without images: %s", failure.message)
                 continue
             pause_s = self._pause_s(failure, backoff)
             if not failure.retryable or retries >= self._settings.max_retries or request.optional or pause_s is None:
@@ -202,6 +207,7 @@ class Models:
             input_usd if entry.input_usd is None else entry.input_usd,
             output_usd if entry.output_usd is None else entry.output_usd,
             entry.reasoning_effort,
+            pricing.sees_images(table, model) if entry.images is None and model != DEMO_MODEL else bool(entry.images),
         )
 
     def is_local(self, model: str) -> bool:

@@ -34,6 +34,12 @@ def max_output_tokens(table: Table, model: str) -> int | None:
     return _positive(row.get("max_output_tokens"))
 
 
+def sees_images(table: Table, model: str) -> bool | None:
+    """Whether the model takes images; None if it is unknown."""
+    row = entry(table, model)
+    return None if row is None else row.get("supports_vision") is True
+
+
 def cost_usd(table: Table, model: str, tokens: TokenCounts) -> float | None:
     """The price of a call in US dollars; None if it is not certain."""
     row = _priced(table, model)

@@ -21,14 +21,17 @@ def mark_for_caching(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
     """Copies of the messages with the system prompt and the last text marked."""
     result = list(messages)
     places = [place for place, message in enumerate(result) if message.get("role") == "system"][:1]
-    places += [place for place in range(len(result) - 1, -1, -1) if _text(result[place])][:1]
+    places += [place for place in range(len(result) - 1, -1, -1) if _parts(result[place])][:1]
     for place in set(places):
-        text = _text(result[place])
-        if text:
-            result[place] = {**result[place], "content": [{"type": "text", "text": text, "cache_control": _MARK}]}
+        parts = _parts(result[place])
+        if parts:
+            result[place] = {**result[place], "content": [*parts[:-1], {**parts[-1], "cache_control": _MARK}]}
     return result
 
 
-def _text(message: ChatMessage) -> str:
+def _parts(message: ChatMessage) -> list[ChatMessage]:
+    """The parts of a message that can be marked; its text is the last one."""
     content = message.get("content")
-    return content if isinstance(content, str) and message.get("role") in ("system", "user", "tool") else ""
+    if not content or message.get("role") not in ("system", "user", "tool"):
+        return []
+    return content if isinstance(content, list) else [{"type": "text", "text": content}]

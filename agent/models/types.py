@@ -8,6 +8,7 @@ import msgspec
 from agent.util.places import SERVER, Holder
 
 DeltaKind = Literal["text", "reasoning"]
+ReadImage = Callable[[str, int], Awaitable[str]]
 Sink = Callable[[DeltaKind, str], Awaitable[None]]
 
 DEMO_MODEL = "demo"
@@ -62,9 +63,10 @@ class KeptState(msgspec.Struct, frozen=True):
 
 class ModelRequest(msgspec.Struct, frozen=True):
     """One call. Messages and tools in the shapes of OpenAI's chat completions. A message of the model may have a `KeptState`
-    under `provider_state`.
+    under `provider_state`, one of the user the paths of its images under `images`.
 
     `optional`: nobody waits for the answer, so it is not tried again and gives way to others.
+    `read_image`: the image at a path as a `data:` URL, of so many bytes at most; raises ImageRefused. None: there are none.
     `holder`: whose session it is. `hub_token`: the session owner's Hugging Face token, used for models that its router serves.
     """
 
@@ -76,11 +78,12 @@ class ModelRequest(msgspec.Struct, frozen=True):
     hub_token: str = ""
     holder: Holder = SERVER
     optional: bool = False
+    read_image: ReadImage | None = None
 
 
 class ModelInfo(msgspec.Struct, frozen=True):
     """What is known of a model. `context_limit` in tokens; `max_output_tokens` is None when unknown, as are the prices, in
-    US dollars for a million tokens."""
+    US dollars for a million tokens. `images`: whether it sees images; None when unknown: then it is tried."""
 
     model: str
     demo: bool
@@ -90,6 +93,7 @@ class ModelInfo(msgspec.Struct, frozen=True):
     input_usd: float | None = None
     output_usd: float | None = None
     reasoning_effort: str = ""
+    images: bool | None = None
 
 
 class ToolCallFragment(msgspec.Struct):

@@ -1,13 +1,16 @@
 """Prompt building: the history as chat messages that every provider accepts. Pure."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import msgspec
 
 from agent.models.types import KeptState
 from agent.session.state import NotesWriter, SessionState
 from agent.util.text import cut_middle, estimate_text
-from protocol.content import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
+from protocol.content import AssistantMessage, ImageFile, Message, ToolCall, ToolMessage, UserMessage
 
-ChatMessage = dict[str, object]
+ChatMessage = dict[str, Any]
 
 SUMMARY_INTRO = "This conversation goes on from an earlier part, which was summarised as follows:\n\n"
 NO_RESULT = "This call has no result: its outcome is unknown."
@@ -31,7 +34,8 @@ def build(state: SessionState, system_prompt: str) -> list[ChatMessage]:
 
     Valid for strict providers: the system message first, then a user message; each tool call has its one result right
     after it, in the order of the calls; no empty assistant message; neither two user nor two assistant messages in a row.
-    A message of the model has its `KeptState` under `provider_state`, if there is one.
+    A message of the model has its `KeptState` under `provider_state`, if there is one; one of the user the paths of its images
+    under `images`, if there are any.
     """
     chat: list[ChatMessage] = [{"role": "system", "content": system_prompt}] if system_prompt else []
     if state.summary:
@@ -42,7 +46,7 @@ def build(state: SessionState, system_prompt: str) -> list[ChatMessage]:
         message = messages[place]
         place += 1
         if isinstance(message, UserMessage):
-            _append_text(chat, _user(message.text))
+            _append_text(chat, _user(message.text, message.images or ()))
         elif isinstance(message, AssistantMessage):
             results: dict[str, ToolMessage] = {}
             while place < len(messages) and isinstance(result := messages[place], ToolMessage):
@@ -83,8 +87,9 @@ def _notes_intro(by: NotesWriter | None) -> str:
     return WRITTEN_NOTES_INTRO.format(tool=by.tool, whose=whose)
 
 
-def _user(text: str) -> ChatMessage:
-    return {"role": "user", "content": text}
+def _user(text: str, images: Sequence[ImageFile] = ()) -> ChatMessage:
+    message: ChatMessage = {"role": "user", "content": text}
+    return message | {"images": [image.path for image in images]} if images else message
 
 
 def _append_text(chat: list[ChatMessage], message: ChatMessage) -> None:
@@ -94,6 +99,8 @@ def _append_text(chat: list[ChatMessage], message: ChatMessage) -> None:
         last["content"] = f"{last['content']}\n\n{message['content']}"
         last.pop("provider_state", None)
         last.update({key: value for key, value in message.items() if key == "provider_state"})
+        if images := [*last.get("images", ()), *message.get("images", ())]:
+            last["images"] = images
     else:
         chat.append(message)
 
@@ -154,7 +161,8 @@ def transcript(messages: list[Message], limit_chars: int) -> str:
 
 def _as_text(message: Message) -> str:
     if isinstance(message, UserMessage):
-        return f"User: {message.text}"
+        shown = "".join(f"\n(shows the image {image.path})" for image in message.images or ())
+        return f"User: {message.text}{shown}"
     if isinstance(message, ToolMessage):
         return f"Result of {message.tool}: {_result(message)}"
     calls = "".join(f"\n(calls {c.tool} with {msgspec.json.encode(c.arguments).decode()})" for c in message.tool_calls)

@@ -181,7 +181,7 @@ def _note_who_chooses(state: SessionState, share_id: str | msgspec.UnsetType) ->
 def size(message: Message) -> int:
     """How many code points of the history's limit a message takes."""
     if isinstance(message, UserMessage):
-        return len(message.text)
+        return len(message.text) + sum(len(image.path) for image in message.images or ())
     if isinstance(message, ToolMessage):
         steps = [] if isinstance(message.steps, msgspec.UnsetType) else message.steps
         outputs = sum(len(step.output) for step in steps if isinstance(step.output, str))

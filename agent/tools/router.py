@@ -14,6 +14,7 @@ from agent.tools.base import PreparedCall, SubagentContext, SubagentTool, Tool, 
 from agent.util.errors import ToolError
 from agent.util.text import cut_to_tokens, repair_surrogates
 from agent.workspace.agents_md import Notes, ProjectNotes
+from agent.workspace.images import WorkspaceImages
 from protocol.content import FileChange
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class ToolRouter:
     `max_output_tokens`: longest output of a call, as `agent.util.text` estimates it; the middle of a longer one is removed.
     `timeout_s`: how long a call may take. `close_timeout_s`: how long each source and each closer may take.
     `redactor`: removes secrets from an output, before it is shortened. `notes`: the workspace's AGENTS.md.
+    `images`: of the workspace, for the model.
     `snapshots`: of the workspace; None: there can be none. `library`: opens what MCP servers offer to users; None: there are no servers.
     Raises ValueError for a name that providers refuse, and for two tools with one name.
     """
@@ -74,6 +76,7 @@ class ToolRouter:
         close_timeout_s: float = 5.0,
         redactor: Redactor | None = None,
         notes: ProjectNotes | None = None,
+        images: WorkspaceImages | None = None,
         snapshots: SessionSnapshots | None = None,
         library: "LibraryOpener | None" = None,
     ) -> None:
@@ -93,6 +96,7 @@ class ToolRouter:
         self._close_timeout_s = close_timeout_s
         self._redactor = redactor or Redactor()
         self._notes = notes
+        self.images = images
         self.snapshots = snapshots
         self.library = library
 

@@ -15,6 +15,10 @@ class ToolError(Exception):
     outcome_unknown = False
 
 
+class ImageRefused(Exception):
+    """An image cannot be sent to a model. The message is a clause that says why, for the model."""
+
+
 def fault_id() -> str:
     """A random id for one fault, by which it is found in the log."""
     return secrets.token_hex(FAULT_ID_BYTES)

@@ -11,6 +11,8 @@ BYTES_A_TOKEN = 4
 UNCLEAN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode categories that no name or path has: control characters, surrogates, line and paragraph separators."""
 MESSAGE_OVERHEAD = 4
+IMAGE_TOKENS = 1_500
+"""About how many tokens an image takes: providers count 260 to 4,800, by its size and the model."""
 
 
 def is_clean(text: str) -> bool:
@@ -29,7 +31,7 @@ def estimate_text(text: str) -> int:
 def estimate(message: Message) -> int:
     """About how many tokens a message takes in the model's context."""
     if isinstance(message, UserMessage):
-        return MESSAGE_OVERHEAD + estimate_text(message.text)
+        return MESSAGE_OVERHEAD + estimate_text(message.text) + IMAGE_TOKENS * len(message.images or ())
     if isinstance(message, AssistantMessage):
         calls = sum(MESSAGE_OVERHEAD + len(msgspec.json.encode(call)) // BYTES_A_TOKEN for call in message.tool_calls)
         return MESSAGE_OVERHEAD + estimate_text(message.text) + calls

@@ -157,6 +157,8 @@ export interface Edit {
   turn_id: string;
   /** what the user says instead */
   text: string;
+  /** what the model is shown with the text */
+  images?: ImageFile[];
 }
 
 /** The turn (`turn_id`) or operation failed and is over; the session goes on. */
@@ -234,6 +236,12 @@ export interface Heartbeat {
   type: "heartbeat";
   /** a position; 0 is before the first event */
   seq: number;
+}
+
+/** An image that the user shows the model: a PNG, JPEG or WebP file of the workspace. It is read anew for each model call. */
+export interface ImageFile {
+  /** relative to the workspace */
+  path: string;
 }
 
 /** A user_input entered the running turn. */
@@ -525,6 +533,8 @@ export interface QueuedInput {
   when: "queue" | "steer";
   /** id of the link by which its sender came; absent: the owner */
   share_id?: string;
+  /** what the model is shown with the text */
+  images?: ImageFile[];
 }
 
 /** The first frame. `recovered`: every event after the requested position follows; otherwise a `snapshot` follows. `seq` is the session's head. */
@@ -968,6 +978,8 @@ export interface UserInput {
   text: string;
   /** default "queue" */
   when?: "queue" | "steer";
+  /** what the model is shown with the text */
+  images?: ImageFile[];
 }
 
 /** A user's input, at the place where it entered the history. */
@@ -976,6 +988,8 @@ export interface UserMessage {
   text: string;
   submission_id: string;
   turn_id: string;
+  /** what the model is shown with the text */
+  images?: ImageFile[];
 }
 
 /** Take back an input that waits for its turn; it gets none. A guest may take back what came by the same link. */

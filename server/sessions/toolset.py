@@ -37,6 +37,7 @@ from agent.util.places import SERVER, Holder
 from agent.workspace.agents_md import ProjectNotes
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import Sandbox
+from agent.workspace.images import WorkspaceImages
 from agent.workspace.project import ProjectFolder
 from agent.workspace.project_roots import ProjectFolders
 from agent.workspace.snapshots import SnapshotStore
@@ -176,6 +177,7 @@ class ToolsetFactory:
             timeout_s=turn.tool_timeout_s,
             redactor=redactor,
             notes=ProjectNotes(self.workspace(row), disk, turn.agents_md_max_bytes, redactor.redact),
+            images=WorkspaceImages(self.workspace(row), disk),
             snapshots=snapshots,
             library=None if mcp is None else partial(mcp.library, redactor),
         )

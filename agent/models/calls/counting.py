@@ -7,7 +7,7 @@ import msgspec
 from agent.models.provider_state.request import KEY
 from agent.models.provider_state.state import bytes_sent_back
 from agent.models.types import KeptState, ModelRequest, TokenCounts
-from agent.util.text import BYTES_A_TOKEN, MESSAGE_OVERHEAD
+from agent.util.text import BYTES_A_TOKEN, IMAGE_TOKENS, MESSAGE_OVERHEAD
 
 _FAR_BELOW: Final = 1_000
 """A count this many times below the estimate is none: some servers report 0 or 1 for everything."""
@@ -15,6 +15,9 @@ _HIDDEN_TOKENS: Final = 50_000
 """Tokens that a provider may add to a prompt. Text has at most as many tokens as bytes, so a count above both is none."""
 _OUTPUT_MAX: Final = 10_000_000
 """Tokens of one answer, hidden reasoning included; a count above is none. No model writes a tenth of it."""
+
+IMAGE_BYTES: Final = IMAGE_TOKENS * BYTES_A_TOKEN
+"""What an image counts as: its tokens follow from its size in pixels, not from its bytes."""
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -72,4 +75,6 @@ def _part(tokens: int, whole: int) -> int:
 def _bytes(content: Any) -> int:
     if isinstance(content, str):
         return len(content) if content.isascii() else len(content.encode("utf-8", "replace"))
+    if isinstance(content, list) and any(part.get("type") == "image_url" for part in content):
+        return sum(IMAGE_BYTES if part.get("type") == "image_url" else _bytes([part]) for part in content)
     return len(msgspec.json.encode(content)) if content else 0

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from agent.models.calls.images import KEY as IMAGES
 from agent.models.types import ModelRequest
 
 _RESULT = "[Result of {}]\n{}"
@@ -14,7 +15,7 @@ def without_tools(request: ModelRequest) -> ModelRequest:
     """The request without tools. Earlier calls and their results become text; roles alternate as before."""
     if not request.tools and not any("tool_calls" in message for message in request.messages):
         return request
-    messages: list[dict[str, object]] = []
+    messages: list[dict[str, Any]] = []
     names: dict[str, str] = {}
     for message in request.messages:
         plain = _plain(message, names)
@@ -22,12 +23,14 @@ def without_tools(request: ModelRequest) -> ModelRequest:
         texts = isinstance(plain["content"], str) and last is not None and isinstance(last["content"], str)
         if texts and last is not None and last["role"] == plain["role"]:
             last["content"] = f"{last['content']}\n\n{plain['content']}"
+            if shown := [*last.get(IMAGES, ()), *plain.get(IMAGES, ())]:
+                last[IMAGES] = shown
         else:
             messages.append(plain)
     return msgspec.structs.replace(request, messages=messages, tools=[])
 
 
-def _plain(message: dict[str, Any], names: dict[str, str]) -> dict[str, object]:
+def _plain(message: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
     """A message without calls. `names`: of the calls so far, by their ids."""
     if message["role"] == "tool":
         name = names.get(str(message.get("tool_call_id")), "a tool")

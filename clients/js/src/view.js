@@ -188,11 +188,10 @@ function applyStep(view, event) {
 /** @param {View} view @param {Wire.Accepted} event */
 function applyAccepted(view, event) {
   const asked = event.submission;
-  if (asked.type === "user_input") {
-    const when = view.state === "awaiting_approval" ? "steer" : (asked.when ?? "queue");
-    view.queued.push({ submission_id: event.submission_id, text: asked.text, when, ...("share_id" in event && { share_id: event.share_id }) });
-  } else if (asked.type === "edit") {
-    view.queued.push({ submission_id: event.submission_id, text: asked.text, when: "queue", ...("share_id" in event && { share_id: event.share_id }) });
+  if (asked.type === "user_input" || asked.type === "edit") {
+    const { text, images } = asked;
+    const when = asked.type === "edit" ? "queue" : view.state === "awaiting_approval" ? "steer" : (asked.when ?? "queue");
+    view.queued.push({ submission_id: event.submission_id, text, when, ...("share_id" in event && { share_id: event.share_id }), ...(images?.length && { images }) });
   } else if (asked.type === "compact" || asked.type === "restore") {
     view.state = "running";
     view.turn_id = event.submission_id;
@@ -205,8 +204,8 @@ function applyInput(view, event) {
   view.turn_id = event.turn_id;
   const place = view.queued.findIndex((waiting) => waiting.submission_id === event.submission_id);
   if (place < 0) return;
-  const [{ text, submission_id }] = view.queued.splice(place, 1);
-  view.messages.push({ role: "user", text, submission_id, turn_id: event.turn_id });
+  const [{ text, submission_id, images }] = view.queued.splice(place, 1);
+  view.messages.push({ role: "user", text, submission_id, turn_id: event.turn_id, ...(images && { images }) });
 }
 
 /** @param {View} view @param {Wire.AssistantMessageEvent} event */

@@ -18,6 +18,7 @@ from agent.tools import Workspace, WorkspaceError
 from agent.util.executors import HolderExecutor, WorkExecutor
 from agent.util.places import Holder
 from agent.workspace.agents_md import digest_of
+from agent.workspace.images import media_type as image_media_type
 from agent.workspace.paths import InWorkspace, NotInWorkspace
 from protocol.content import AccessLevel
 from server.http import schemas
@@ -73,12 +74,12 @@ class FileRoutes:
         _, workspace, disk = await self._files(request, "read")
         path = str(request.path_params["path"])
         try:
-            file = await disk.run(partial(workspace.open, path))
+            file, media_type = await disk.run(partial(_opened, workspace, path))
         except WorkspaceError as error:
             return HTTPRefusal("not_found", str(error)).as_response()
         name = quote(PurePosixPath(path).name)
         headers = {**DOWNLOAD_HEADERS, "content-disposition": f"attachment; filename*=UTF-8''{name}"}
-        return StreamingResponse(_chunks(file, disk), media_type="application/octet-stream", headers=headers)
+        return StreamingResponse(_chunks(file, disk), media_type=media_type, headers=headers)
 
     async def upload(self, request: Request) -> Response:
         """Upload a file; one of the same name is replaced, unless `If-None-Match: *` forbids it (RFC 9110, 13.1.2)."""
@@ -137,6 +138,18 @@ class FileRoutes:
 def _least_to_change(path: str) -> AccessLevel:
     """The access that changing this file needs. AGENTS.md steers the model in all later turns."""
     return "owner" if NOTES_PATH.fullmatch(path) else "drive"
+
+
+def _opened(workspace: Workspace, path: str) -> tuple[BinaryIO, str]:
+    """The open file and its media type. Only what browsers show as an image, and as nothing else, has one of its own."""
+    file = workspace.open(path)
+    try:
+        media_type = image_media_type(file.read(12))
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file, media_type or "application/octet-stream"
 
 
 async def _chunks(file: BinaryIO, disk: HolderExecutor) -> AsyncIterator[bytes]:

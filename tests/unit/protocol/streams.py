@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from protocol import events as ev
 from protocol import submissions as sub
-from protocol.content import PendingTool, PlanItem, Question, Step, ToolCall
+from protocol.content import ImageFile, PendingTool, PlanItem, Question, Step, ToolCall
 from tests.faults.harness.lengths import length
 
 AT = "2026-01-02T03:04:05.678Z"
@@ -46,7 +46,8 @@ class Life:
     def aside(self) -> None:
         """What can happen at any time."""
         if self.maybe(6):
-            self.accept(sub.UserInput(text=self.draw(TEXTS), when=self.pick(["queue", "steer"])))
+            images = self.pick([[], [ImageFile("owl.png")]])
+            self.accept(sub.UserInput(text=self.draw(TEXTS), when=self.pick(["queue", "steer"]), images=images))
         if self.maybe(8):
             accepted = [event.submission_id for event in self.events if isinstance(event, ev.Accepted)]
             self.emit(ev.InputWithdrawn, submission_id=self.pick([*accepted[-2:], "unknown"]))
@@ -171,7 +172,8 @@ class Life:
 
     def turn(self) -> None:
         """One turn, from its input to its end."""
-        submission_id = self.accept(sub.UserInput(text=self.draw(TEXTS)))
+        images = self.pick([[], [ImageFile("owl.png"), ImageFile("owls/2.webp")]])
+        submission_id = self.accept(sub.UserInput(text=self.draw(TEXTS), images=images))
         turn_id = f"turn-{len(self.events)}"
         self.emit(ev.Processing, turn_id=turn_id, submission_id=submission_id)
         for _ in range(self.draw(st.integers(1, 3))):

@@ -19,8 +19,8 @@ import { base, server } from "./base.js";
  * @property {Me} [user] who asked
  */
 /**
- * Prices in US dollars for a million tokens; null where they are not known.
- * @typedef {{ model: string, demo: boolean, context_limit: number, label?: string, input_usd?: number | null, output_usd?: number | null }} ModelOffered
+ * Prices in US dollars for a million tokens; null where they are not known. `images`: whether it sees them; null: that is not known.
+ * @typedef {{ model: string, demo: boolean, context_limit: number, label?: string, input_usd?: number | null, output_usd?: number | null, images?: boolean | null }} ModelOffered
  */
 /** `says`: what it is; `reason`: why there is no shell. @typedef {{ kind: string, says: string, shell: boolean, network: boolean, reason: string }} Sandbox */
 /** `reason` is empty where all is well. @typedef {{ name: string, state: string, reason: string, tools: number }} McpServer */

@@ -1,6 +1,8 @@
 // Files of a message: the field that chooses files, and the list of those that are on their way or uploaded.
 
 /** @import { Conversation } from "../state/conversation.js" */
+import { config } from "../state/store.js";
+import { isImage } from "../state/uploads.js";
 import { size } from "../text/format.js";
 import { visible } from "../text/visible.js";
 import { html, Icon } from "../ui/html.js";
@@ -19,6 +21,9 @@ export function Uploading({ conversation }) {
   const { uploads } = conversation;
   const list = uploads.list.value;
   if (!list.length) return null;
+  const name = conversation.chosen.value?.model || conversation.view.model || config.value?.model;
+  const model = config.value?.models?.find((one) => one.model === name);
+  const blind = model?.images === false && list.some(isImage) && (model.label ?? model.model);
   return html`<ul class="uploads" aria-label="Files added">
     ${list.map(({ id, name, taken, bytes, sent, state, fault }) => html`<li key=${id} data-state=${state}>
       <${Icon} name=${state === "failed" ? "no" : "file"} />
@@ -28,5 +33,6 @@ export function Uploading({ conversation }) {
       ${taken && state === "there" && html`<button type="button" class="link" title=${`${visible(taken)} is in the workspace already, and was left as it is`} onClick=${() => conversation.replace(id)}>Replace ${visible(taken)}</button>`}
       <button type="button" class="quiet" aria-label=${`${state === "sending" ? "Stop sending" : "Do not mention"} ${name}`} title=${state === "there" ? "It stays in the workspace; the message will not name it" : undefined} onClick=${() => uploads.drop(id)}><${Icon} name="close" /></button>
     </li>`)}
+    ${blind && html`<li class="faint">${blind} sees no images: it is told their names.</li>`}
   </ul>`;
 }

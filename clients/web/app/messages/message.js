@@ -13,6 +13,7 @@ import { html, Icon } from "../ui/html.js";
 import { composing } from "../ui/letters.js";
 import { Markdown } from "../markdown/markdown.js";
 import { Bubble } from "./bubble.js";
+import { ShownImages } from "./images.js";
 import { copyLink } from "./linked.js";
 
 /** @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation }} props */
@@ -58,6 +59,7 @@ export function UserMessage({ row, conversation }) {
     ${editing
       ? html`<${EditForm} row=${row} conversation=${conversation} />`
       : html`<${Bubble} text=${row.text} memory=${conversation.opened} name=${`${row.key}/whole`} />
+          <${ShownImages} images=${row.images} conversation=${conversation} />
           <div class="actions">
             <${InputTime} id=${row.key.slice("input-".length)} conversation=${conversation} />
             ${conversation.drives &&
@@ -94,7 +96,7 @@ function EditForm({ row, conversation }) {
   const save = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (!text.trim() || conversation.running) return;
-    conversation.edit(row.turn_id, text);
+    conversation.edit(row.turn_id, text, row.images);
     close();
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
@@ -122,6 +124,7 @@ export function WaitingMessage({ row, conversation }) {
   return html`<div class="message user waiting" data-state=${row.kind === "failed" ? "failed" : row.when}>
     <h2 class="hidden">You</h2>
     <${Bubble} text=${row.text} memory=${conversation.opened} name=${`${row.key}/whole`} />
+    <${ShownImages} images=${row.images} conversation=${conversation} />
     ${row.kind === "waiting"
       ? html`<p class="faint">${WAITING[row.when]}</p>`
       : html`<p class="bad">Not taken: ${row.why}</p>

@@ -13,7 +13,7 @@ import { notesOfThePast } from "./past.js";
 import { keyAfter, Rows } from "./rows.js";
 import { loadDraft, saveDraft, Unsettled } from "./storage.js";
 import { announced, config, guest, loginNeeded, notify, pathOf, refreshSessions, showError, showSession } from "./store.js";
-import { Uploads, withFileNames } from "./uploads.js";
+import { imagesOf, Uploads, withFileNames } from "./uploads.js";
 
 /** While the page is not shown there are no frames; then the view is looked at this often. */
 const HIDDEN_MS = 500;
@@ -24,7 +24,7 @@ export class Conversation {
   #fresh;
   #scheduled = false;
   #rows = new Rows();
-  /** @type {{ id: string, text: string, why: string }[]} */
+  /** @type {{ id: string, text: string, why: string, images?: Wire.ImageFile[] }[]} */
   #failed = [];
   /** Answers on their way: what is answered is not asked again. @type {Set<string>} */
   answered = new Set();
@@ -117,11 +117,13 @@ export class Conversation {
     return this.#rows.make(this.view, this.notes, this.session.unsettled, this.#failed);
   }
 
-  /** Say something, with the files that were added. It is kept until the server has it. @param {string} text @param {"queue" | "steer"} when */
-  say(text, when) {
-    const message = withFileNames(text, this.uploads.take());
+  /** Say something, with the files that were added. It is kept until the server has it. @param {string} text @param {"queue" | "steer"} when @param {Wire.ImageFile[]} [shown] images of an earlier try */
+  say(text, when, shown = []) {
+    const files = this.uploads.take();
+    const images = [...shown, ...imagesOf(files)];
+    const message = withFileNames(text, files.map(({ name }) => name));
     this.#begin();
-    this.#send({ type: "user_input", text: message, ...(when === "steer" ? { when } : {}) }, message);
+    this.#send({ type: "user_input", text: message, ...(when === "steer" ? { when } : {}), ...(images.length && { images }) }, message);
   }
 
   /** Another model, or another effort, from the next answer on. @param {string} model @param {Wire.SetModel["reasoning_effort"]} reasoning_effort */
@@ -141,15 +143,15 @@ export class Conversation {
     this.editing.value = { key, text, begun: false };
   }
 
-  /** @param {string} turn_id @param {string} text */
-  edit(turn_id, text) {
-    this.#send({ type: "edit", turn_id, text }, text);
+  /** @param {string} turn_id @param {string} text @param {Wire.ImageFile[]} [images] */
+  edit(turn_id, text, images = []) {
+    this.#send({ type: "edit", turn_id, text, ...(images.length && { images }) }, text);
   }
 
   /** Say the last thing again in its own place. */
   retry() {
     const last = this.view.messages.findLast((message) => message.role === "user");
-    if (last?.role === "user") this.edit(last.turn_id, last.text);
+    if (last?.role === "user") this.edit(last.turn_id, last.text, last.images);
   }
 
   /** @param {Wire.Approval[]} approvals */
@@ -168,7 +170,7 @@ export class Conversation {
   again(id) {
     const failed = this.#failed.find((one) => one.id === id);
     this.discard(id);
-    if (failed) this.say(failed.text, "queue");
+    if (failed) this.say(failed.text, "queue", failed.images);
   }
 
   /** @param {string} id */
@@ -216,7 +218,7 @@ export class Conversation {
       if (!(error instanceof SubmissionRefused)) return; // it ended: what is not settled is kept
       if (submission.type === "exec_approval") for (const one of submission.approvals) this.answered.delete(one.tool_call_id);
       if (text === undefined) notify(refusalText(error), { tone: "bad" });
-      else this.#failed = [...this.#failed, { id: error.id, text, why: refusalText(error) }];
+      else this.#failed = [...this.#failed, { id: error.id, text, why: refusalText(error), ...("images" in submission && { images: submission.images }) }];
       this.#look();
     });
   }

@@ -6,13 +6,13 @@
 
 /**
  * One row. `key` stays the same while a row grows, and when a call that was open has its result.
- * @typedef {{ key: string, kind: "user", text: string, turn_id: string }
+ * @typedef {{ key: string, kind: "user", text: string, turn_id: string, images?: Wire.ImageFile[] }
  *   | { key: string, kind: "assistant", text: string, reasoning: string, sealed: boolean, streaming: boolean, ending?: string }
  *   | { key: string, kind: "tool", tool: string, arguments: Wire.ToolCall["arguments"], malformed?: string, edited: boolean,
  *       state: Wire.OpenCall["state"] | Wire.ToolMessage["state"], output: string, open: boolean, success: boolean,
  *       truncated: boolean, duration_ms: number, tool_call_id: string, steps: Wire.Step[] }
- *   | { key: string, kind: "waiting", text: string, when: "queue" | "steer" | "unsent", id: string }
- *   | { key: string, kind: "failed", text: string, why: string, id: string }
+ *   | { key: string, kind: "waiting", text: string, when: "queue" | "steer" | "unsent", id: string, images?: Wire.ImageFile[] }
+ *   | { key: string, kind: "failed", text: string, why: string, id: string, images?: Wire.ImageFile[] }
  *   | { key: string, kind: "working" }
  *   | { key: string, kind: "note", note: Note }} Row
  */
@@ -29,7 +29,7 @@ export class Rows {
 
   /**
    * @param {View} view @param {Note[]} notes @param {Wire.Submission[]} unsent
-   * @param {{ id: string, text: string, why: string }[]} failed
+   * @param {{ id: string, text: string, why: string, images?: Wire.ImageFile[] }[]} failed
    * @returns {Row[]}
    */
   make(view, notes, unsent, failed) {
@@ -43,12 +43,12 @@ export class Rows {
     }
     // Between being asked and the first word, and between a result and the next word, something is under way all the same.
     if (view.state === "running" && !open && !view.open_calls.length) rows.push({ key: "working", kind: "working" });
-    for (const { submission_id, text, when } of view.queued) rows.push({ key: `input-${submission_id}`, kind: "waiting", text, when, id: submission_id });
+    for (const { submission_id, text, when, images } of view.queued) rows.push({ key: `input-${submission_id}`, kind: "waiting", text, when, id: submission_id, images });
     for (const one of unsent) {
       const id = String(one.id);
       if (one.type !== "user_input" && one.type !== "edit") continue;
       if (view.queued.some((waiting) => waiting.submission_id === id)) continue;
-      rows.push({ key: `input-${id}`, kind: "waiting", text: one.text, when: "unsent", id });
+      rows.push({ key: `input-${id}`, kind: "waiting", text: one.text, when: "unsent", id, images: one.images });
     }
     for (const one of failed) rows.push({ key: `failed-${one.id}`, kind: "failed", ...one });
     return rows;
@@ -123,7 +123,7 @@ function endingOf({ text, tool_calls, sealed, finish_reason }) {
 
 /** @param {Wire.Message} message @param {Wire.AssistantMessage | null} caller @returns {Row} */
 function rowOf(message, caller) {
-  if (message.role === "user") return { key: `input-${message.submission_id}`, kind: "user", text: message.text, turn_id: message.turn_id };
+  if (message.role === "user") return { key: `input-${message.submission_id}`, kind: "user", text: message.text, turn_id: message.turn_id, images: message.images };
   if (message.role === "assistant") {
     const { message_id, text, reasoning, sealed } = message;
     return { key: message_id, kind: "assistant", text, reasoning, sealed, streaming: false, ending: endingOf(message) };

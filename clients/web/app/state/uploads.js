@@ -115,13 +115,24 @@ export class Uploads {
     this.list.value = this.list.value.filter((one) => one.id !== id);
   }
 
-  /** The names of those that are there. They are spoken of now, and neither they nor what failed is shown any more. */
+  /** Those that are there. They are spoken of now, and neither they nor what failed is shown any more. */
   take() {
     const there = this.list.value.filter(({ state }) => state === "there");
     this.list.value = this.list.value.filter(({ state }) => state === "sending");
-    return there.map(({ name }) => name);
+    return there;
   }
 }
+
+/** What a model can be shown. */
+const IMAGES = ["image/png", "image/jpeg", "image/webp"];
+/** Images that a message takes. */
+const IMAGES_MAX = 8;
+
+/** Whether a model can be shown this. @param {Upload} upload */
+export const isImage = ({ file }) => IMAGES.includes(file.type);
+
+/** The images among them, as a message has them. @param {Upload[]} uploads */
+export const imagesOf = (uploads) => uploads.filter(isImage).slice(0, IMAGES_MAX).map(({ name }) => ({ path: name }));
 
 /** What is said of files that came with a message. @param {string} text @param {string[]} names */
 export function withFileNames(text, names) {

@@ -3,11 +3,12 @@
 from msgspec import UNSET
 
 from agent.models.prompt_caching import mark_for_caching
-from agent.session.context import NOTES_CUT, NOTES_INTRO, OWNERS_NOTES_INTRO, with_notes
+from agent.session.context import NOTES_CUT, NOTES_INTRO, OWNERS_NOTES_INTRO, transcript, with_notes
 from agent.session.messages import NotesWritten, OwnerUploadedNotes
 from agent.session.state import NotesWriter
 from agent.util.text import estimate_text
 from protocol import events as ev
+from protocol.content import ImageFile
 from protocol.submissions import Interrupt, Share, Shutdown, UserInput
 from tests.support.models.strict_messages import complaint
 from tests.unit.agent.session.script import Script, call
@@ -29,6 +30,19 @@ def test_notes_precede_the_first_user_message_and_the_messages_stay_valid() -> N
     assert complaint(result) is None
     assert (result[0], result[2:]) == (messages[0], messages[2:])
     assert messages[1]["content"] == "hello"
+
+
+def test_images_are_named_beside_the_text_also_of_inputs_that_join_the_turn() -> None:
+    script = Script()
+    script.handle(UserInput(text="look", images=[ImageFile("a.png")]))
+    script.finish(call("c1"))
+    script.handle(UserInput(text="and", images=[ImageFile("b.png")], when="steer"))
+    script.handle(UserInput(text="here", images=[ImageFile("c.png")], when="steer"))
+    script.tool_done("c1", "a result")
+    messages = script.called().messages
+    assert messages[1] == {"role": "user", "content": "look", "images": ["a.png"]}
+    assert messages[-1] == {"role": "user", "content": "and\n\nhere", "images": ["b.png", "c.png"]}
+    assert "(shows the image a.png)" in transcript(script.view.messages, 1_000)
 
 
 def test_without_notes_or_a_user_message_nothing_changes() -> None:
