@@ -1,6 +1,7 @@
 """Clients: programs that speak the wire. The package imports `protocol` alone, as a client by anybody else could.
 
 Session client (`clients.session`): the library; its public names are here.
+Python client (`clients/python`): the session client as a distribution of its own, `holdfast-client`.
 Terminal client (`clients.terminal`): `holdfast chat`.
 ACP agent (`clients.acp`): `holdfast acp`, for editors.
 Web client (`clients/web`): the page.

@@ -20,7 +20,7 @@ from clients.session.tasks import owned_tasks
 from clients.session.waiters import Predicate, Waiters
 from protocol import codes
 from protocol import submissions as sub
-from protocol.content import When
+from protocol.content import Scope, When
 from protocol.events import Accepted
 from protocol.view import View
 
@@ -160,9 +160,15 @@ class SessionClient:
         *,
         feedback: str = "",
         arguments: dict[str, object] | UnsetType = UNSET,
+        scope: Scope = "once",
     ) -> Accepted:
-        """Answer one waiting call; `arguments` replace the model's."""
-        answer = sub.Approval(tool_call_id=tool_call_id, approved=approved, feedback=feedback, arguments=arguments)
+        """Answer one waiting call; `arguments` replace the model's.
+
+        `scope` `session`: what the call's `grant` names runs without asking from now on; or, not approved, is refused.
+        """
+        answer = sub.Approval(
+            tool_call_id=tool_call_id, approved=approved, feedback=feedback, arguments=arguments, scope=scope
+        )
         return await self.submit(sub.ExecApproval(approvals=[answer]))
 
     async def interrupt(self) -> Accepted:

@@ -24,6 +24,7 @@ RUN_BY = {
     ("docs/protocol.md", "python"): "tests/docs/test_transcripts.py",
     ("docs/tools.md", "python"): "tests/docs/test_tools.py",
     ("docs/configuration.md", "text"): "tests/docs/test_configuration.py",
+    ("clients/python/README.md", "python"): "tests/deploy/test_client_wheel.py",
     ("clients/js/README.md", "js"): "tests/unit/clients/js/test_package.py",
     ("docs/page.md", "js"): "tests/browser/test_library.py",
 }

@@ -15,6 +15,8 @@ from tests.support.paths import ROOT
 BUILD = "import sys; from setuptools import build_meta; print(getattr(build_meta, sys.argv[1])(sys.argv[2]))"
 DEPENDENCIES = Path(msgspec.__file__).parents[1]
 """The `site-packages` of the environment that runs the tests."""
+PATH_FILE = "dependencies_of_the_tests.pth"
+"""By which an environment sees them."""
 
 
 def packages() -> list[str]:
@@ -73,5 +75,5 @@ def install(wheel: Path, folder: Path) -> Path:
         assert done.returncode == 0, done.stderr
     (site,) = folder.glob("lib/python*/site-packages")
     # A path in a .pth file comes after `site-packages`, and the .pth files in it are not read: no checkout comes in by it.
-    (site / "dependencies_of_the_tests.pth").write_text(f"{DEPENDENCIES}\n")
+    (site / PATH_FILE).write_text(f"{DEPENDENCIES}\n")
     return folder / "bin"
