@@ -46,8 +46,9 @@ from server.websocket.revocation import RevocationWatcher
 
 log = logging.getLogger("holdfast.app")
 
-LOAD_AFTER_S = 0.2
-"""Time between the start of a server and the loading of what the first turn needs, which would take the processor from the start."""
+LOAD_AFTER_S = 1.0
+"""Time between the start of a server and the loading of what the first turn needs, which would take the processor from the start
+and from its first clients. A turn that comes earlier loads it."""
 
 
 @dataclass(frozen=True)

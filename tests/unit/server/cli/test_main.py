@@ -264,8 +264,13 @@ async def test_schema_prints_the_schema_or_the_asyncapi_document() -> None:
     assert json.loads(out)["asyncapi"].startswith("3.")
 
 
+def folders_of_generated_files(root: Path) -> None:
+    for artifact in generate.artifacts():
+        (root / artifact.path).parent.mkdir(parents=True, exist_ok=True)
+
+
 def test_generated_files_are_up_to_date_after_being_written(tmp_path: Path) -> None:
-    (tmp_path / "docs").mkdir()
+    folders_of_generated_files(tmp_path)
     for page in ("configuration", "frames", "protocol", "tools"):
         (tmp_path / f"docs/{page}.md").write_text("by hand\n")
     assert set(generate.check(tmp_path)) >= {"docs/schema.json", "docs/asyncapi.json"}
@@ -278,7 +283,7 @@ def test_generated_files_are_up_to_date_after_being_written(tmp_path: Path) -> N
 
 
 def test_a_missing_document_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "docs").mkdir()
+    folders_of_generated_files(tmp_path)
     assert "docs/configuration.md" in generate.check(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"docs/.*\.md"):
         generate.write(tmp_path)
