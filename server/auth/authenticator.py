@@ -12,7 +12,7 @@ from server.auth import login_codes, origin_keys
 from server.auth.backends.base import AuthBackend
 from server.auth.backends.local import NoTokenBackend
 from server.auth.credentials import GUEST_COOKIE, Credentials, cookie_names, parse_credentials
-from server.auth.logins import Login, Logins, NewLogin
+from server.auth.logins import Login, Logins, NewLogin, new_login
 from server.auth.principal import LOCAL, Grant, Principal
 from server.auth.share_links import CREDENTIAL, ShareLinks
 from server.auth.tickets import LASTS_S, Tickets, ticket_of
@@ -78,8 +78,11 @@ class Authenticator:
         if isinstance(self.backend, NoTokenBackend):
             return LOCAL
         credentials = parse_credentials(scope["headers"], cookie_names(scope, self._settings))
-        guest = await self._guest(scope, credentials)
-        principal = await self._authenticate_here(scope, credentials)
+        try:
+            guest = await self._guest(scope, credentials)
+            principal = await self._authenticate_here(scope, credentials)
+        except JournalError as error:
+            return _unavailable(error)
         if credentials.fault is None and (both := combine(principal, guest)) is not None:
             return both
         if credentials == Credentials():
@@ -115,7 +118,7 @@ class Authenticator:
         if principal.credential.startswith(CREDENTIAL):
             return await self.shares.revalidate(principal) == principal
         if principal.credential.startswith(LOGIN):
-            login = self.logins.get(principal.credential.removeprefix(LOGIN), now) if self.logins else None
+            login = await self.logins.get(principal.credential.removeprefix(LOGIN), now) if self.logins else None
             fresh = None if login is None else await self._principal_of_login(login, now)
         else:
             fresh = await self.backend.revalidate(principal.credential, now)
@@ -123,7 +126,8 @@ class Authenticator:
 
     async def reread(self) -> bool:
         """Look again at the credentials in a database that were seen here; whether one has changed. Raises `JournalError`."""
-        return await self.backend.reread()
+        logins = self.logins is not None and await self.logins.reread()
+        return await self.backend.reread() or logins
 
     async def exchange(self, token: str, scope: Scope) -> NewLogin | HTTPRefusal:
         """Exchange a token for a browser's login, or the refusal."""
@@ -140,7 +144,7 @@ class Authenticator:
         lifetime_s = self._settings.auth.login_s
         if principal.expires_at is not None:
             lifetime_s = min(lifetime_s, principal.expires_at - now)
-        return await self.logins.add(
+        new = new_login(
             credential=principal.credential,
             user_id=principal.user_id,
             name=principal.name,
@@ -149,6 +153,8 @@ class Authenticator:
             with_key=origin_keys.is_needed(scope, self._settings),
             sealed=self.backend.seal_credential(principal, token),
         )
+        await self.logins.add(new.login)
+        return new
 
     async def _user_of(self, token: str, scope: Scope) -> Principal | HTTPRefusal:
         """Who logs in with this token or login code."""
@@ -199,7 +205,10 @@ class Authenticator:
         if credentials.token is not None:
             principal = self.backend.authenticate_local(credentials.token, now)
             return principal if principal is not None and not _has_expired(principal, now) else None
-        login = self.logins.find(credentials.cookie, now) if credentials.cookie and self.logins else None
+        if credentials.cookie is None or self.logins is None:
+            return None
+        blocked = self.failures.is_blocked(address_of(scope), asyncio.get_running_loop().time())
+        login = await self.logins.find(credentials.cookie, now, ask=not blocked)
         principal = None if login is None else await self._principal_of_login(login, now)
         if principal is None or login is None or self._has_key(scope, login):
             return principal

@@ -1,16 +1,12 @@
 """Logins: browsers that logged in. Each has a random cookie, and some an origin key; only their hashes are kept."""
 
-import asyncio
 import secrets
 from collections.abc import Iterable
-from functools import partial
 from hashlib import sha256
 from typing import NamedTuple, Protocol
 
 import msgspec
 
-from agent.util.executors import WorkExecutor
-from agent.util.places import SERVER
 from server.auth.origin_keys import key_hash, new_key
 
 COOKIE_PREFIX = "hfb_"
@@ -51,115 +47,86 @@ class NewLogin(NamedTuple):
     key: str
 
 
-class LoginStore(Protocol):
-    """Keeps logins on disk. It blocks, so it is called in a thread, one call at a time."""
+class Renewal(NamedTuple):
+    """Who asks the provider for a login's new tokens. `mine`: this server does, and then calls `renew` or `release_renewal`.
 
-    def load(self) -> list[Login]:
-        """All logins, oldest first."""
-
-    def put(self, login: Login) -> None:
-        """Store the login, or replace its earlier state."""
-
-    def drop(self, login_ids: list[str]) -> None:
-        """Delete these logins."""
-
-    def close(self) -> None:
-        """Close the store."""
-
-
-class Logins:
-    """All logins, in memory and in the store: at most `most`, and `most_per_user` of one user. The oldest are ended first.
-
-    `threads`: in which the store is used.
+    Else another one does, or did: `login` is what it is now, None if it has ended. `version`: of what is renewed.
     """
 
-    def __init__(self, store: LoginStore, threads: WorkExecutor, most: int, most_per_user: int) -> None:
-        self._store = store
-        self._threads = threads.of(SERVER)
-        self._most = most
-        self._most_per_user = most_per_user
-        self._writing = asyncio.Lock()
-        self._by_id: dict[str, Login] = {}
-        self._by_hash: dict[bytes, str] = {}
+    mine: bool
+    login: Login | None
+    version: int = 0
+
+
+class Logins(Protocol):
+    """All logins: at most `LOGINS_MAX`, and `LOGINS_PER_USER_MAX` of one user; the oldest are ended first.
+
+    Each call may raise `JournalError` where the logins are in a database.
+    """
 
     async def open(self, now: float) -> None:
-        """Load the logins of the store."""
-        for login in await self._threads.run(self._store.load):
-            self._keep(login)
-        await self.drop(self._expired(now))
+        """Load what is needed."""
 
     async def aclose(self) -> None:
-        """Close the store."""
-        async with self._writing:
-            await self._threads.run(self._store.close)
+        """Close what `open` opened."""
 
-    def get(self, login_id: str, now: float) -> Login | None:
+    async def find(self, cookie: str, now: float, *, ask: bool = True) -> Login | None:
+        """The login with this cookie, unless it has expired. `ask`: look where another server may have put it."""
+
+    async def get(self, login_id: str, now: float) -> Login | None:
         """The login with this id, unless it has expired."""
-        login = self._by_id.get(login_id)
-        return login if login is not None and login.expires_at > now else None
 
-    def find(self, cookie: str, now: float) -> Login | None:
-        """The login with this cookie, unless it has expired."""
-        login_id = self._by_hash.get(hash_of(cookie))
-        return None if login_id is None else self.get(login_id, now)
-
-    def of_user(self, user_id: str, now: float) -> list[Login]:
+    async def of_user(self, user_id: str, now: float) -> list[Login]:
         """The user's logins that have not expired, newest first."""
-        logins = [login for login in self._by_id.values() if login.user_id == user_id and login.expires_at > now]
-        return sorted(logins, key=lambda login: login.created_at, reverse=True)
 
-    async def add(
-        self,
-        *,
-        credential: str,
-        user_id: str,
-        name: str,
-        now: float,
-        lifetime_s: float,
-        with_key: bool,
-        sealed: bytes = b"",
-    ) -> NewLogin:
-        """A new login. `with_key`: its cookie is good only together with an origin key."""
-        cookie, key = COOKIE_PREFIX + secrets.token_urlsafe(COOKIE_BYTES), new_key() if with_key else ""
-        login = Login(
-            login_id=secrets.token_hex(ID_BYTES),
-            cookie_hash=hash_of(cookie),
-            credential=credential,
-            user_id=user_id,
-            name=name,
-            created_at=now,
-            expires_at=now + lifetime_s,
-            sealed=sealed,
-            key_hash=key_hash(key) if key else b"",
-        )
-        ended = self._expired(now)
-        ended += [old.login_id for old in self.of_user(user_id, now)[self._most_per_user - 1 :]]
-        await self.drop(ended)
-        await self.drop(list(self._by_id)[: max(0, len(self._by_id) - self._most + 1)])
-        await self.put(login)
-        return NewLogin(login, cookie, key)
-
-    async def put(self, login: Login) -> None:
-        """Store a login's new state."""
-        self._keep(login)
-        async with self._writing:
-            await self._threads.run(partial(self._store.put, login))
+    async def add(self, login: Login) -> None:
+        """Keep a new login."""
 
     async def drop(self, login_ids: Iterable[str]) -> None:
         """End these logins."""
-        gone = [login for login_id in login_ids if (login := self._by_id.pop(login_id, None)) is not None]
-        for login in gone:
-            self._by_hash.pop(login.cookie_hash, None)
-        if gone:
-            async with self._writing:
-                await self._threads.run(partial(self._store.drop, [login.login_id for login in gone]))
 
-    def _keep(self, login: Login) -> None:
-        self._by_id[login.login_id] = login
-        self._by_hash[login.cookie_hash] = login.login_id
+    async def take_renewal(self, login: Login, wait_s: float) -> Renewal:
+        """Be the one that renews the login's tokens, unless another server does: that is awaited for so long."""
 
-    def _expired(self, now: float) -> list[str]:
-        return [login.login_id for login in self._by_id.values() if login.expires_at <= now]
+    async def renew(self, login: Login, renewal: Renewal) -> Login | None:
+        """Store a login with its new tokens. What it is then; None if it ended meanwhile."""
+
+    async def release_renewal(self, login: Login, renewal: Renewal) -> None:
+        """There are no new tokens: another may try."""
+
+    async def reread(self) -> bool:
+        """Look again at the logins in a database that were seen here; whether one has changed."""
+
+
+def new_login(
+    *,
+    credential: str,
+    user_id: str,
+    name: str,
+    now: float,
+    lifetime_s: float,
+    with_key: bool,
+    sealed: bytes = b"",
+) -> NewLogin:
+    """A new login. `with_key`: its cookie is good only together with an origin key."""
+    cookie, key = COOKIE_PREFIX + secrets.token_urlsafe(COOKIE_BYTES), new_key() if with_key else ""
+    login = Login(
+        login_id=secrets.token_hex(ID_BYTES),
+        cookie_hash=hash_of(cookie),
+        credential=credential,
+        user_id=user_id,
+        name=name,
+        created_at=now,
+        expires_at=now + lifetime_s,
+        sealed=sealed,
+        key_hash=key_hash(key) if key else b"",
+    )
+    return NewLogin(login, cookie, key)
+
+
+def unless_expired(login: Login | None, now: float) -> Login | None:
+    """The login, unless it has expired."""
+    return login if login is not None and login.expires_at > now else None
 
 
 def hash_of(secret: str) -> bytes:

@@ -11,7 +11,9 @@ from server.auth.backends.local import LocalBackend, NoTokenBackend
 from server.auth.backends.token_rows import TokenRows
 from server.auth.login_store import SqliteLoginStore
 from server.auth.logins import LOGINS_MAX, LOGINS_PER_USER_MAX, Logins
+from server.auth.own_logins import OwnLogins
 from server.auth.share_links import LinksOfSession, ShareLinks, load_key
+from server.auth.shared_logins import SharedLogins
 from server.config.settings import Settings
 from server.journal.credentials import CredentialRows
 
@@ -32,7 +34,11 @@ async def create_authenticator(
     if auth.mode == "local" and not auth.local_token:
         authenticator = Authenticator(settings, NoTokenBackend(auth.local_hf_token), None, shares, clock)
     else:
-        logins = Logins(SqliteLoginStore(folder), executors.server, LOGINS_MAX, LOGINS_PER_USER_MAX)
+        logins: Logins
+        if rows is not None and settings.nodes.several:
+            logins = SharedLogins(rows)
+        else:
+            logins = OwnLogins(SqliteLoginStore(folder), executors.server, LOGINS_MAX, LOGINS_PER_USER_MAX)
         try:
             authenticator = Authenticator(
                 settings, _create_backend(settings, logins, executors, rows, clock), logins, shares, clock

@@ -53,6 +53,14 @@ class CredentialRows(Protocol):
     async def replace(self, credential: Credential) -> bool:
         """Store a row's new state, and end its renewal. False if it has another version by now than the given, or is gone."""
 
+    async def take_renewal(self, credential: Credential, for_s: float) -> bool:
+        """Be the only one that renews what a row keeps, until `replace` or `release_renewal`, or for so long. False if another does,
+        or the row has another version by now, or is gone.
+        """
+
+    async def release_renewal(self, credential: Credential) -> None:
+        """Let another renew it."""
+
     async def remove(self, kind: Kind, credential_ids: Sequence[str]) -> None:
         """Remove rows, and tell the other servers."""
 

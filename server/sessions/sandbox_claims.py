@@ -208,7 +208,11 @@ class SandboxCollector:
 
     async def _collect(self, claim: HeldClaim) -> bool:
         """Delete the claim's sandbox. Whether the claim was removed."""
-        token = await self._owner_tokens.get(claim.user_id)
+        try:
+            token = await self._owner_tokens.get(claim.user_id)
+        except JournalError as error:
+            self._note_failure(claim, error)
+            return False
         if token is None:
             if claim.user_id not in self._missing_owners:
                 log.warning(

@@ -1,5 +1,6 @@
 """OpenID provider: one on loopback, with discovery, keys, codes with PKCE, signed id tokens and refresh."""
 
+import asyncio
 import contextlib
 import secrets
 import time
@@ -41,6 +42,9 @@ class OpenIdProvider:
         self.access_lasts_s: int | None = 3_600
         self.refreshes = True
         self.down = False
+        self.answering = asyncio.Event()
+        """Refresh tokens are answered while it is set."""
+        self.answering.set()
         self.claims: dict[str, Any] = {}
         """Go over those of the id token; None takes one away."""
         self.signed_by: Any = None
@@ -105,6 +109,7 @@ class OpenIdProvider:
             if given not in self._refresh:
                 return JSONResponse({"error": "invalid_grant"}, 400)
             self._refresh.discard(given)
+            await self.answering.wait()
             return JSONResponse(self._tokens())
         query = self._codes.pop(form.get("code", ""), None)
         challenge = urlsafe_b64encode(sha256(form.get("code_verifier", "").encode()).digest()).decode().rstrip("=")

@@ -122,7 +122,7 @@ class HfTokenBackend(BaseAuthBackend):
         for known in reversed(self._known.values()):
             if known.principal.user_id == user_id:
                 return known.token
-        for login in self._logins.of_user(user_id, now):
+        for login in await self._logins.of_user(user_id, now):
             token = self._cipher.decrypt(login.sealed)
             if token is not None:
                 return token.decode()

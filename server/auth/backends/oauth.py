@@ -12,7 +12,7 @@ from server.auth.backends.api_tokens import ApiTokenBackend, TokenSource
 from server.auth.backends.base import LOGIN_WAIT_S, LoginRefused, ProviderError, UserNotAllowed
 from server.auth.backends.openid import Identity, OpenIDProvider, ProviderTokens
 from server.auth.encryption import CredentialCipher
-from server.auth.logins import Login, Logins, NewLogin
+from server.auth.logins import Login, Logins, NewLogin, new_login
 from server.auth.principal import Principal, rights_of
 from server.config.auth import AuthSettings
 
@@ -26,6 +26,10 @@ RETRY_S = 30.0
 
 REFRESH_BEFORE_S = 300.0
 """An access token is renewed so long before it ends: a tool call that begins with it still succeeds."""
+
+
+WAIT_S, WAIT_EXPIRED_S = 5.0, 60.0
+"""How long another server is awaited that renews a token, while the old one is good and when it is over."""
 
 
 class PendingLogin(msgspec.Struct, frozen=True):
@@ -81,7 +85,7 @@ class OauthBackend(ApiTokenBackend):
         identity: Identity = await self.provider.redeem(code, pending.redirect_uri, pending.nonce, pending.verifier)
         if rights_of(identity.subject, self._auth) is None:
             raise UserNotAllowed(f"the user {identity.subject!r} is not one of auth.allowed_users")
-        return await self._logins.add(
+        new = new_login(
             credential=CREDENTIAL,
             user_id=identity.subject,
             name=identity.name,
@@ -90,6 +94,8 @@ class OauthBackend(ApiTokenBackend):
             with_key=with_key,
             sealed=self._cipher.encrypt(msgspec.json.encode(identity.tokens)),
         )
+        await self._logins.add(new.login)
+        return new
 
     async def revalidate_login(self, login: Login, now: float) -> Principal | None:
         """The user of this login. The provider is asked for new tokens when the present ones expire soon."""
@@ -102,7 +108,7 @@ class OauthBackend(ApiTokenBackend):
 
     async def hub_token(self, user_id: str, now: float) -> str | None:
         """The access token of the user's newest login."""
-        for login in self._logins.of_user(user_id, now):
+        for login in await self._logins.of_user(user_id, now):
             fresh = await self._fresh(login, now) if login.credential == CREDENTIAL else None
             tokens = None if fresh is None else self._tokens(fresh)
             if tokens is not None and (tokens.expires_at is None or tokens.expires_at > now):
@@ -126,6 +132,10 @@ class OauthBackend(ApiTokenBackend):
         return await asyncio.shield(renewing)
 
     async def _renew(self, login: Login, tokens: ProviderTokens, now: float) -> Login | None:
+        good = tokens.expires_at is None or tokens.expires_at > now
+        renewal = await self._logins.take_renewal(login, WAIT_S if good else WAIT_EXPIRED_S)
+        if not renewal.mine:
+            return renewal.login
         try:
             fresh = await self.provider.refresh(tokens)
         except LoginRefused as refused:
@@ -135,13 +145,11 @@ class OauthBackend(ApiTokenBackend):
         except ProviderError as fault:
             log.warning("login %s cannot be renewed now; this is tried again: %s", login.login_id, fault)
             self._failed_at[login.login_id] = now
+            await self._logins.release_renewal(login, renewal)
             return login
         self._failed_at.pop(login.login_id, None)
-        if self._logins.get(login.login_id, now) is None:
-            return None
         renewed = msgspec.structs.replace(login, sealed=self._cipher.encrypt(msgspec.json.encode(fresh)))
-        await self._logins.put(renewed)
-        return renewed
+        return await self._logins.renew(renewed, renewal)
 
     def _tokens(self, login: Login) -> ProviderTokens | None:
         data = self._cipher.decrypt(login.sealed)

@@ -38,6 +38,11 @@ _REPLACE = """
         renewing_until = NULL
     WHERE kind = %s AND id = %s AND version = %s
 """
+_TAKE_RENEWAL = """
+    UPDATE credentials SET renewing_until = clock_timestamp() + %s * interval '1 second'
+    WHERE kind = %s AND id = %s AND version = %s AND (renewing_until IS NULL OR renewing_until < clock_timestamp())
+"""
+_RELEASE_RENEWAL = "UPDATE credentials SET renewing_until = NULL WHERE kind = %s AND id = %s AND version = %s"
 _REMOVE = "DELETE FROM credentials WHERE kind = %s AND id = ANY(%s::bytea[])"
 _EXPIRED = "DELETE FROM credentials WHERE kind = %s AND expires_at <= %s"
 _OLDEST = "DELETE FROM credentials WHERE kind = %s AND id IN ({})"
@@ -86,13 +91,26 @@ def add(connection: Connection, credential: Credential, bounds: Bounds | None = 
 
 def replace(connection: Connection, credential: Credential) -> bool:
     """See `CredentialRows.replace`."""
-    key = (encode(credential.kind), encode(credential.id), credential.version)
-    return connection.execute(_REPLACE, (*_values(credential), *key)).rowcount > 0
+    return connection.execute(_REPLACE, (*_values(credential), *_key(credential))).rowcount > 0
+
+
+def take_renewal(connection: Connection, credential: Credential, for_s: float) -> bool:
+    """See `CredentialRows.take_renewal`."""
+    return connection.execute(_TAKE_RENEWAL, (for_s, *_key(credential))).rowcount > 0
+
+
+def release_renewal(connection: Connection, credential: Credential) -> None:
+    """See `CredentialRows.release_renewal`."""
+    connection.execute(_RELEASE_RENEWAL, _key(credential))
 
 
 def remove(connection: Connection, kind: Kind, credential_ids: Sequence[str]) -> int:
     """Remove rows; how many there were."""
     return connection.execute(_REMOVE, (encode(kind), [*map(encode, credential_ids)])).rowcount
+
+
+def _key(credential: Credential) -> tuple[bytes, bytes, int]:
+    return encode(credential.kind), encode(credential.id), credential.version
 
 
 def _values(credential: Credential) -> tuple[bytes | float | None, ...]:
@@ -157,6 +175,14 @@ class PostgresCredentials:
     async def replace(self, credential: Credential) -> bool:
         """Store a row's new state."""
         return await self._writes.put(lambda tables: tables.run(lambda db: replace(db, credential)))
+
+    async def take_renewal(self, credential: Credential, for_s: float) -> bool:
+        """Be the only one that renews what a row keeps."""
+        return await self._writes.put(lambda tables: tables.run(lambda db: take_renewal(db, credential, for_s)))
+
+    async def release_renewal(self, credential: Credential) -> None:
+        """Let another renew it."""
+        await self._writes.put(lambda tables: tables.run(lambda db: release_renewal(db, credential)))
 
     async def remove(self, kind: Kind, credential_ids: Sequence[str]) -> None:
         """Remove rows, and tell the other servers."""

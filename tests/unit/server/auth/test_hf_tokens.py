@@ -15,7 +15,7 @@ from protocol.frames import Synced
 from server.auth.backends.hf_tokens import HfTokenBackend
 from server.auth.encryption import create_cipher
 from server.auth.login_store import SqliteLoginStore
-from server.auth.logins import Logins
+from server.auth.own_logins import OwnLogins
 from server.auth.principal import Principal
 from server.config.settings import Settings
 from tests.support.application import settings_for
@@ -139,7 +139,7 @@ async def test_an_answer_of_the_hub_holds_no_longer_when_the_machines_clock_is_s
     tmp_path: Path, hub: StandinHub
 ) -> None:
     settings = guarded(tmp_path, hub, {"cached_s": 60.0})
-    logins = Logins(SqliteLoginStore(tmp_path), Executors().server, 4, 2)
+    logins = OwnLogins(SqliteLoginStore(tmp_path), Executors().server, 4, 2)
     elapsed = [0.0]
     threads = Executors().identity
     backend = HfTokenBackend(settings.auth, logins, create_cipher("", tmp_path), threads, lambda: elapsed[0])

@@ -10,7 +10,8 @@ from websockets.exceptions import InvalidStatus
 
 from agent.util.executors import Executors
 from server.auth.login_store import SqliteLoginStore
-from server.auth.logins import Login, Logins
+from server.auth.logins import Login, new_login
+from server.auth.own_logins import OwnLogins
 from server.journal.base import Unavailable
 from server.util.rate_limit import LoginThrottle, network_of
 from tests.integration.test_matrix import WAYS, served
@@ -145,7 +146,7 @@ def test_the_number_of_watched_addresses_is_bounded() -> None:
 
 
 async def test_new_logins_replace_the_oldest_ones(tmp_path: Path) -> None:
-    logins = Logins(SqliteLoginStore(tmp_path), Executors().server, 4, 2)
+    logins = OwnLogins(SqliteLoginStore(tmp_path), Executors().server, 4, 2)
     await logins.open(0.0)
 
     async def add(user: str, now: float) -> Login:
@@ -156,18 +157,20 @@ async def test_new_logins_replace_the_oldest_ones(tmp_path: Path) -> None:
             "lifetime_s": 100.0,
             "with_key": False,
         }
-        return (await logins.add(now=now, **fields))[0]
+        login = new_login(now=now, **fields).login
+        await logins.add(login)
+        return login
 
     first, second, third = [await add("ada", float(n)) for n in range(3)]
-    assert [logins.get(one.login_id, 3.0) is not None for one in (first, second, third)] == [False, True, True]
+    assert [await logins.get(one.login_id, 3.0) is not None for one in (first, second, third)] == [False, True, True]
     others = [await add(name, 10.0 + n) for n, name in enumerate(("bob", "carol", "dan"))]
-    assert logins.get(second.login_id, 20.0) is None
-    assert all(logins.get(one.login_id, 20.0) for one in (third, *others))
+    assert await logins.get(second.login_id, 20.0) is None
+    assert None not in [await logins.get(one.login_id, 20.0) for one in (third, *others)]
     await logins.aclose()
-    again = Logins(SqliteLoginStore(tmp_path), Executors().server, 4, 2)
+    again = OwnLogins(SqliteLoginStore(tmp_path), Executors().server, 4, 2)
     await again.open(105.0)
-    assert again.get(third.login_id, 105.0) is None, "it was over"
-    assert [again.get(one.login_id, 105.0) is not None for one in others] == [True] * 3
+    assert await again.get(third.login_id, 105.0) is None, "it was over"
+    assert [await again.get(one.login_id, 105.0) is not None for one in others] == [True] * 3
     await again.aclose()
 
 
