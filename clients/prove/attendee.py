@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
+import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.typing import Subprotocol
@@ -11,7 +12,7 @@ from websockets.typing import Subprotocol
 from clients.prove.trace import Closed, Denied, Entry, Opened, Received, Sent
 from clients.session.frames import ProtocolFault, Unknown, read_frames
 from clients.session.view import at_rest
-from protocol import SUBPROTOCOL_JSON, codec
+from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_MSGPACK, codec
 from protocol import events as ev
 from protocol.frames import Ready, Refused, Snapshot, Synced
 from protocol.submissions import Submission
@@ -24,6 +25,7 @@ SILENCE_S = 3.0
 """A socket that says nothing for so long, not even a heartbeat, is given up while the client waits for something."""
 
 MESSAGE_BYTES_MAX = 2**26
+_BOTH = [Subprotocol(SUBPROTOCOL_MSGPACK), Subprotocol(SUBPROTOCOL_JSON)]
 
 
 class Refusal(Exception):
@@ -56,6 +58,7 @@ class Attendee:
         self.view = View()
         self.position: tuple[str, int] | None = None
         self.like = ""
+        self.offers_msgpack = False
         self.live = False
         self.stalled = asyncio.Event()
         self.stalled.set()
@@ -138,7 +141,7 @@ class Attendee:
         try:
             socket = await connect(
                 address,
-                subprotocols=[Subprotocol(SUBPROTOCOL_JSON)],
+                subprotocols=_BOTH if self.offers_msgpack else _BOTH[1:],
                 additional_headers=self._headers,
                 compression=None,
                 proxy=None,
@@ -160,7 +163,7 @@ class Attendee:
         try:
             async for message in socket:
                 await self.stalled.wait()
-                await self._take_message(message if isinstance(message, str) else message.decode())
+                await self._take_message(_lines(message))
         except ConnectionClosed:
             pass
         finally:
@@ -168,11 +171,9 @@ class Attendee:
             socket.transport.abort()
             self._trace.append(Closed(self.name, socket.close_code))
 
-    async def _take_message(self, message: str) -> None:
+    async def _take_message(self, lines: Sequence[str]) -> None:
         was_live = self.live
-        for line in message.split("\n"):
-            if not line.strip():
-                continue
+        for line in lines:
             self._trace.append(Received(self.name, line))
             with contextlib.suppress(ProtocolFault):  # the checker notes it
                 for frame in read_frames(line, binary=False):
@@ -213,5 +214,16 @@ class Attendee:
         if self._socket is None:
             return
         self._trace.append(Sent(self.name, submission))
+        binary = self._socket.subprotocol == SUBPROTOCOL_MSGPACK
         with contextlib.suppress(WebSocketException, OSError):
-            await self._socket.send(codec.encode(submission).decode())
+            await self._socket.send(codec.encode_msgpack(submission) if binary else codec.encode(submission).decode())
+
+
+def _lines(message: str | bytes) -> list[str]:
+    """The frames of a message, each as JSON; what cannot be read is left for the checker, which notes it."""
+    if isinstance(message, str):
+        return [line for line in message.split("\n") if line.strip()]
+    try:
+        return [msgspec.json.encode(msgspec.msgpack.decode(part)).decode() for part in codec.split_msgpack(message)]
+    except (codec.FrameError, *codec.DECODE_ERRORS):
+        return [f"no MessagePack: {message.hex()}"]

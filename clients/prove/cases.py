@@ -29,6 +29,13 @@ from clients.prove.steps import (
 
 Make = Callable[[random.Random], list[Step]]
 
+KILLS = 8
+"""Kills in one run of the case that kills at the pieces that are sent; there are twenty-eight pieces."""
+
+_PIECES = [
+    (what, piece) for what, count in (("text", 12), ("asks", 6), ("approved", 10)) for piece in range(1, count + 1)
+]
+
 POSITIONS = 24
 """Positions from which a recorded session is resumed in one case."""
 
@@ -50,9 +57,9 @@ def _perhaps(rng: random.Random, step: Step) -> list[Step]:
     return [step] if rng.random() < 0.5 else []
 
 
-def _begin() -> list[Step]:
-    """One client that is never cut off, and two that are."""
-    return [Open("stays", stays=True), Open("one"), Open("two", at="start")]
+def _begin(*, msgpack: bool = True) -> list[Step]:
+    """One client that is never cut off, and two that are. `msgpack`: the second of them speaks MessagePack."""
+    return [Open("stays", stays=True), Open("one"), Open("two", at="start", msgpack=msgpack)]
 
 
 def _turn(number: int, rng: random.Random, speaker: str = "one") -> list[Step]:
@@ -74,7 +81,11 @@ def _resume_at_positions(rng: random.Random) -> list[Step]:
     steps += [Answer("stays", "answer-1"), *_rest(), *_turn(3, rng), *_rest("one")]
     for number in range(POSITIONS + 1):
         name = f"back-{number}"
-        steps += [Open(name, "position", number / POSITIONS, "stays"), Until(name, "rest"), Leave(name)]
+        steps += [
+            Open(name, "position", number / POSITIONS, "stays", msgpack=number % 2 == 1),
+            Until(name, "rest"),
+            Leave(name),
+        ]
     return steps
 
 
@@ -190,7 +201,11 @@ _HOSTILE = (
 
 
 def _hostile_frames(rng: random.Random) -> list[Step]:
-    steps: list[Step] = [*_begin(), Say("one", "say-1", "hello tokens=100 every_ms=3"), Until("stays", "text")]
+    steps: list[Step] = [
+        *_begin(msgpack=False),
+        Say("one", "say-1", "hello tokens=100 every_ms=3"),
+        Until("stays", "text"),
+    ]
     for frame in rng.sample(_HOSTILE, len(_HOSTILE)):
         steps += [frame, Until("stays", "events")]
     return [*steps, *_rest(), *_turn(2, rng, "two"), *_rest()]
@@ -205,6 +220,18 @@ def _killed(stop: type[Kill] | type[Restart]) -> Make:
         return steps
 
     return make
+
+
+def _killed_at_a_piece(rng: random.Random) -> list[Step]:
+    """Each seed takes some of the pieces that a turn has for two clients: before a call's approval, behind it, and of a text."""
+    steps: list[Step] = [Open("one"), Open("two", at="start", msgpack=True)]
+    for place, (words, piece) in enumerate(rng.sample(_PIECES, KILLS)):
+        text = "delete" if words != "text" else "hello tokens=6 every_ms=5"
+        steps += [Say("one", f"say-{place}", text), *([Kill(piece)] if words != "approved" else [])]
+        if words != "text":
+            steps += [Until("one", "approval"), Answer("one", f"answer-{place}")]
+        steps += [*([Kill(piece)] if words == "approved" else []), *_rest("one"), *_rest("two")]
+    return steps
 
 
 def _killed_in_approval(rng: random.Random) -> list[Step]:
@@ -270,6 +297,7 @@ CASES: Sequence[Case] = (
     _case("slow_and_stalled_readers", "who reads slowly comes back and misses nothing", _slow_and_stalled),
     _case("hostile_frames", "what is no submission changes nothing for others", _hostile_frames),
     _case("killed_in_a_turn", "a server that is killed comes back with all that was seen", _killed(Kill)),
+    _case("killed_at_a_piece", "wherever a kill stops what is sent, all that was stored comes", _killed_at_a_piece),
     _case("killed_while_an_approval_waits", "an approval still waits after a kill", _killed_in_approval),
     _case("killed_while_sending", "a submission whose answer was lost by a kill is done once", _killed_while_sending),
     _case("stopped_in_a_turn", "a server that is stopped and started loses nothing", _killed(Restart)),

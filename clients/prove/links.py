@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -55,6 +55,12 @@ class Links:
         self.rate: float | None = None
         self._open: list[Link] = []
         self._cut_after: tuple[int, Way] | None = None
+        self._pieces_left = 0
+        self._caught: Callable[[], None] = lambda: None
+
+    def catch(self, piece: int, caught: Callable[[], None]) -> None:
+        """Hold back this piece of data toward a client, counted from now, and all after it; `caught` is called then."""
+        self._pieces_left, self._caught = piece, caught
 
     def cut(self, way: Way) -> None:
         """End all connections there are."""
@@ -68,6 +74,7 @@ class Links:
     def free(self) -> None:
         """End what is held back, and take all bounds away."""
         self.rate = self._cut_after = None
+        self._pieces_left = 0
         for link in self._open:
             if link.held:
                 link.end("reset")
@@ -119,6 +126,7 @@ class Links:
             while data := await source.read(CHUNK_BYTES):
                 await link.flows.wait()
                 if down:
+                    await self._count(link)
                     data = await self._bounded(link, data, sink)
                 sink.write(data)
                 await sink.drain()
@@ -127,6 +135,17 @@ class Links:
         link.open_ways -= 1
         if not link.open_ways:
             link.over.set()
+
+    async def _count(self, link: Link) -> None:
+        """A piece of data came from the server."""
+        if not self._pieces_left:
+            return
+        self._pieces_left -= 1
+        if not self._pieces_left:
+            for other in self._open:
+                other.end("silent")
+            self._caught()
+            await link.flows.wait()
 
     async def _bounded(self, link: Link, data: bytes, sink: asyncio.StreamWriter) -> bytes:
         """What is left of the data to be sent at once: slowly sent pieces and the byte of a cut are behind us."""

@@ -117,17 +117,17 @@ class _Player:
         for one in self._attendees.values():
             await one.leave()
 
-    def _attendee(self, name: str, *, stays: bool) -> Attendee:
+    def _attendee(self, name: str, *, stays: bool, msgpack: bool = False) -> Attendee:
         through = base_address(f"http://127.0.0.1:{self._links.port}")
         if self._direct.startswith("wss"):
             through = self._direct  # a certificate is not for the proxy's address
         address = self._direct if stays else through
         one = self._attendees[name] = Attendee(name, address, self._target.token, self._trace, self._changes)
-        one.session_id = self._session_id
+        one.session_id, one.offers_msgpack = self._session_id, msgpack
         return one
 
     async def _open(self, step: st.Open) -> None:
-        one = self._attendee(step.client, stays=step.stays)
+        one = self._attendee(step.client, stays=step.stays, msgpack=step.msgpack)
         if step.at == "start" and self._session_id:
             one.position = ("", 0)
         elif step.at == "position" and step.like in self._attendees:
@@ -201,8 +201,14 @@ class _Player:
         assert program is not None, "a case without a command has no such steps"
         match step:
             case st.Kill():
+                await self._catch(step.piece)
                 await program.kill()
-                self._done("the server was killed")
+                self._done(
+                    f"the server was killed at piece {step.piece} of what it sent"
+                    if step.piece
+                    else "the server was killed"
+                )
+                self._links.free()
                 await program.start()
             case st.Restart():
                 await program.stop()
@@ -221,6 +227,21 @@ class _Player:
                 program.put_back()
                 self._trace.append(Done("the server's data was put back", restored=True))
                 await program.start()
+
+    async def _catch(self, piece: int) -> None:
+        """Until the server sends this piece of data, or nothing more comes."""
+        if not piece:
+            return
+        caught = False
+
+        def catch() -> None:
+            nonlocal caught
+            caught = True
+            self._changes.notify()
+
+        self._links.catch(piece, catch)
+        one = next(iter(self._attendees.values()))
+        await self._wait(one, lambda it: caught or self._rests(it), "the session to come to rest")
 
     def _done(self, what: str) -> None:
         self._trace.append(Done(what))

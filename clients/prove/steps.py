@@ -17,7 +17,7 @@ All but the first end when the session rests, too."""
 class Open(msgspec.Struct, frozen=True, tag="open", omit_defaults=True):
     """A client comes: with the whole journal (`start`), a snapshot, or at a `position` that `like` has been at.
 
-    `position` is a part, from 0 to 1, of the session as it is then. `stays`: its connection is never cut.
+    `position` is a part, from 0 to 1, of the session as it is then. `stays`: its connection is never cut. `msgpack`: it offers MessagePack.
     """
 
     client: str
@@ -25,6 +25,7 @@ class Open(msgspec.Struct, frozen=True, tag="open", omit_defaults=True):
     position: float = 0.0
     like: str = ""
     stays: bool = False
+    msgpack: bool = False
 
 
 class Leave(msgspec.Struct, frozen=True, tag="leave"):
@@ -96,8 +97,13 @@ class Free(msgspec.Struct, frozen=True, tag="free"):
     """End what is held back; everything passes again."""
 
 
-class Kill(msgspec.Struct, frozen=True, tag="kill"):
-    """Kill the server (SIGKILL) and start it again."""
+class Kill(msgspec.Struct, frozen=True, tag="kill", omit_defaults=True):
+    """Kill the server (SIGKILL) and start it again: at once, or when it sends this piece of data to a client, counted from now.
+
+    The client does not get that piece: what it says may be stored, and nobody saw it. If less is sent, it is killed at rest.
+    """
+
+    piece: int = 0
 
 
 class Pause(msgspec.Struct, frozen=True, tag="pause"):
