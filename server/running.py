@@ -17,7 +17,7 @@ from server.auth.authenticator import Authenticator
 from server.auth.backends.local import LocalBackend
 from server.auth.opening import create_authenticator
 from server.auth.owner_tokens import OwnerTokens
-from server.auth.shared_keys import write_keys
+from server.auth.shared_keys import check_secret, write_keys
 from server.config.settings import Settings
 from server.jobs.dataset_export import SessionExporter
 from server.jobs.retention import Retention
@@ -130,7 +130,8 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
             files,
             folder / SNAPSHOTS,
         )
-    if nodes is not None:
+    if nodes is not None and rows is not None:
+        await check_secret(rows, nodes, settings.auth.secret)
         write_keys(folder, settings.auth.secret)
     tasks = TaskOwner("app")
     ends.push_async_callback(parts.models.aclose)

@@ -160,7 +160,7 @@ class Authenticator:
         """Who logs in with this token or login code."""
         if not token.startswith(login_codes.PREFIX):
             return await self.authenticate({**scope, "headers": [(b"authorization", b"Bearer " + token.encode())]})
-        principal = self.backend.use_code(token, self._clock())
+        principal = await self.backend.use_code(token, self._clock())
         if principal is not None:
             return principal
         if not self.failures.record_failure(address_of(scope), asyncio.get_running_loop().time()):

@@ -10,6 +10,8 @@ import secrets
 from hashlib import sha256
 from typing import Final
 
+from server.journal.credentials import Credential
+
 PREFIX: Final = "hfc_"
 """Of every code, so that it can be recognised and redacted."""
 LASTS_S: Final = 600
@@ -30,6 +32,20 @@ def new_code(token: str, now: float) -> str:
 def login_link(origin: str, code: str) -> str:
     """The link that logs a browser in at a server. Browsers do not send what stands behind `#`."""
     return f"{origin}/#token={code}"
+
+
+def used_code(code: str, now: float) -> Credential:
+    """The row of a used code, for the other servers on a database. It outlasts the code, though their clocks differ."""
+    digest = sha256(code.encode())
+    return Credential(
+        kind="code",
+        id=digest.hexdigest(),
+        hash=digest.digest(),
+        user_id="",
+        created_at=now,
+        expires_at=now + 2 * LASTS_S,
+        data=b"",
+    )
 
 
 def milliseconds(seconds: float) -> int:

@@ -35,14 +35,15 @@ async def create_authenticator(
         authenticator = Authenticator(settings, NoTokenBackend(auth.local_hf_token), None, shares, clock)
     else:
         logins: Logins
-        if rows is not None and settings.nodes.several:
-            logins = SharedLogins(rows)
+        shared = rows if settings.nodes.several else None
+        if shared is not None:
+            logins = SharedLogins(shared)
         else:
             logins = OwnLogins(SqliteLoginStore(folder), executors.server, LOGINS_MAX, LOGINS_PER_USER_MAX)
         try:
-            authenticator = Authenticator(
-                settings, _create_backend(settings, logins, executors, rows, clock), logins, shares, clock
-            )
+            source = _token_source(settings, rows)
+            backend = _create_backend(settings, logins, executors, source, shared, clock)
+            authenticator = Authenticator(settings, backend, logins, shares, clock)
         except BaseException:
             await logins.aclose()
             raise
@@ -58,26 +59,31 @@ def _create_backend(
     settings: Settings,
     logins: Logins,
     executors: Executors,
-    rows: CredentialRows | None,
+    tokens: TokenSource,
+    shared: CredentialRows | None,
     clock: Callable[[], float],
 ) -> AuthBackend:
+    """The backend of the mode. `shared`: the credentials of several servers; None where one is alone."""
     auth, folder = settings.auth, settings.journal.folder
     match auth.mode:
         case "local":
-            return LocalBackend(folder, auth.local_hf_token, clock)
+            return LocalBackend(folder, auth.local_hf_token, shared, clock)
         case "tokens":
-            return ApiTokenBackend(_token_source(settings, rows))
+            return ApiTokenBackend(tokens)
         case "oauth":
             # What these two need takes a quarter of a second to import.
             from server.auth.backends.oauth import OauthBackend
             from server.auth.encryption import create_cipher
 
-            return OauthBackend(auth, _token_source(settings, rows), logins, create_cipher(auth.secret, folder))
+            return OauthBackend(auth, tokens, logins, create_cipher(auth.secret, folder))
         case "bearer":
             from server.auth.backends.hf_tokens import HfTokenBackend
+            from server.auth.backends.kept_hub_tokens import KeptHubTokens
             from server.auth.encryption import create_cipher
 
-            return HfTokenBackend(auth, logins, create_cipher(auth.secret, folder), executors.identity)
+            cipher = create_cipher(auth.secret, folder)
+            kept = None if shared is None else KeptHubTokens(shared, cipher, auth.login_s)
+            return HfTokenBackend(auth, logins, cipher, executors.identity, kept=kept)
 
 
 def _token_source(settings: Settings, rows: CredentialRows | None) -> TokenSource:

@@ -5,13 +5,19 @@ link, a sandbox or the local token of one is good at all.
 import hmac
 import logging
 import secrets
+import time
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from server.auth import share_links
 from server.auth.backends import local
+from server.journal.base import Unavailable
+from server.journal.credentials import Credential, CredentialRows
+from server.journal.nodes.base import Nodes
 from server.util.private_files import read_private, write_private
 
 log = logging.getLogger("holdfast.auth")
@@ -21,10 +27,39 @@ OTHERS: Final = ("sandbox.key", "log.salt")
 
 MAX_BYTES: Final = 1_024
 
+NAMED_MAX: Final = 3
+"""Servers that a message names."""
+
 
 def derive(secret: str, name: str) -> bytes:
     """32 bytes for the file of this name. One says nothing of another, nor of the secret."""
     return hmac.digest(secret.encode(), f"holdfast {name}".encode(), sha256)
+
+
+async def check_secret(rows: CredentialRows, nodes: Nodes, secret: str) -> None:
+    """Refuse a secret that the other servers do not have. While no other one runs it may be changed.
+
+    Raises `JournalError`.
+    """
+    now = time.time()
+    mine = derive(secret, "check")
+    row = Credential(kind="secret", id="check", hash=mine, user_id="", created_at=now, expires_at=None, data=b"")
+    if await rows.add(row):
+        return
+    present = await rows.get("secret", "check")
+    if present is not None and secrets.compare_digest(present.hash, mine):
+        return
+    others = [one.name for one in await nodes.everybody() if one.number != nodes.number and one.state == "alive"]
+    if present is None or others:
+        raise Unavailable(
+            "auth.secret (HOLDFAST_SECRET) is not that of the other servers on this database "
+            f"({', '.join(others[:NAMED_MAX])}): give all the same, or stop them first to change it"
+        )
+    if not await rows.replace(msgspec.structs.replace(row, version=present.version)):
+        raise Unavailable("another server changes auth.secret (HOLDFAST_SECRET) at the same time: start again")
+    log.warning(
+        "auth.secret is another one than before: links to sessions, and what logins keep of a provider, are over"
+    )
 
 
 def write_keys(folder: Path, secret: str) -> None:

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Kind = Literal["login", "token"]
+Kind = Literal["login", "token", "hub_token", "code", "secret"]
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +49,9 @@ class CredentialRows(Protocol):
 
     async def add(self, credential: Credential, bounds: Bounds | None = None) -> bool:
         """Store a new row. False if there is one with its id or hash already."""
+
+    async def put(self, credential: Credential) -> None:
+        """Store a row in place of that with its id, if there is one. Rows of its kind that had expired when it was made are removed."""
 
     async def replace(self, credential: Credential) -> bool:
         """Store a row's new state, and end its renewal. False if it has another version by now than the given, or is gone."""

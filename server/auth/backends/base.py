@@ -34,8 +34,11 @@ class AuthBackend(Protocol):
     def authenticate_local(self, token: str, now: float) -> Principal | None:
         """Who has this token, as far as the server itself knows; None if it does not."""
 
-    def use_code(self, code: str, now: float) -> Principal | None:
-        """Who may log in with this login code, which is then used; None if it is not good, or there are no such codes."""
+    async def use_code(self, code: str, now: float) -> Principal | None:
+        """Who may log in with this login code, which is then used; None if it is not good, or there are no such codes.
+
+        Raises `JournalError`.
+        """
 
     async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:
         """Who has this token, by asking another service; None if the token is not valid."""
@@ -69,7 +72,7 @@ class BaseAuthBackend:
         """None: no token is known."""
         return None
 
-    def use_code(self, code: str, now: float) -> Principal | None:
+    async def use_code(self, code: str, now: float) -> Principal | None:
         """None: there are no login codes."""
         return None
 

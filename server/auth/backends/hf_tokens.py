@@ -14,6 +14,7 @@ from agent.util.executors import WorkExecutor
 from agent.util.places import SERVER, PlacesTaken
 from agent.util.tasks import TaskOwner
 from server.auth.backends.base import BaseAuthBackend
+from server.auth.backends.kept_hub_tokens import KeptHubTokens
 from server.auth.encryption import CredentialCipher
 from server.auth.logins import Login, Logins
 from server.auth.principal import Principal, rights_of
@@ -61,7 +62,10 @@ class HfTokenBackend(BaseAuthBackend):
         cipher: CredentialCipher,
         threads: WorkExecutor,
         clock: Callable[[], float] = time.monotonic,
+        kept: KeptHubTokens | None = None,
     ) -> None:
+        """`kept`: where several servers keep them."""
+        self._kept = kept
         self._clock = clock
         self._auth = auth
         self._logins = logins
@@ -76,6 +80,8 @@ class HfTokenBackend(BaseAuthBackend):
     async def aclose(self) -> None:
         """End the requests to the Hub."""
         await self._tasks.aclose()
+        if self._kept is not None:
+            await self._kept.aclose()
 
     def authenticate_local(self, token: str, now: float) -> Principal | None:
         """The user of this token, if the Hub's answer is still cached."""
@@ -118,10 +124,13 @@ class HfTokenBackend(BaseAuthBackend):
         return self._cipher.encrypt(token.encode())
 
     async def hub_token(self, user_id: str, now: float) -> str | None:
-        """A token of this user: one of a request since the start, else one of a login."""
+        """A token of this user: one of a request since the start, here or at another server, else one of a login."""
         for known in reversed(self._known.values()):
             if known.principal.user_id == user_id:
                 return known.token
+        kept = None if self._kept is None else await self._kept.get(user_id)
+        if kept is not None:
+            return kept
         for login in await self._logins.of_user(user_id, now):
             token = self._cipher.decrypt(login.sealed)
             if token is not None:
@@ -135,7 +144,9 @@ class HfTokenBackend(BaseAuthBackend):
         except PlacesTaken:
             return HTTPRefusal("unavailable", "too many tokens wait for the Hub's answer; try again", retry_after_s=5)
         except TokenRejected as refused:
-            self._known.pop(credential, None)
+            known = self._known.pop(credential, None)
+            if known is not None and self._kept is not None:
+                self._kept.rejected(known.principal.user_id, token)
             self._refused[credential] = self._clock()
             return HTTPRefusal("unauthorized", str(refused))
         except HubUnreachable as error:
@@ -146,6 +157,8 @@ class HfTokenBackend(BaseAuthBackend):
             self._refused[credential] = self._clock()
             return HTTPRefusal("unauthorized", "this user is not one of auth.allowed_users")
         self._known[credential] = CachedIdentity(principal, token, asked_at)
+        if self._kept is not None:
+            self._kept.shown(principal.user_id, token)
         return principal
 
     def _without_hub(self, credential: str, error: HubUnreachable) -> Principal | HTTPRefusal:

@@ -9,8 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 
 from server.auth.backends.base import BaseAuthBackend
-from server.auth.login_codes import LoginCodes, new_code
+from server.auth.login_codes import USED_MAX, LoginCodes, new_code, used_code
 from server.auth.principal import LOCAL, LOCAL_RIGHTS, LOCAL_USER, Principal
+from server.journal.credentials import Bounds, CredentialRows
 from server.util.private_files import FileVersion, PrivateFileError, file_version, read_private, write_private
 
 log = logging.getLogger("holdfast.auth")
@@ -48,8 +49,16 @@ class _OneUser(BaseAuthBackend):
 class LocalBackend(_OneUser):
     """Local mode with a token. `made`: this start created the token, so the server prints a link to log in."""
 
-    def __init__(self, folder: Path, hf_token: str = "", clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        hf_token: str = "",
+        rows: CredentialRows | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`rows`: where several servers keep the codes that were used."""
         super().__init__(hf_token)
+        self._rows = rows
         self.path = folder / FILE
         self.made = False
         self._clock = clock
@@ -81,10 +90,14 @@ class LocalBackend(_OneUser):
             return None
         return self._user()
 
-    def use_code(self, code: str, now: float) -> Principal | None:
-        """The local user, if the code was made of the token and is not used or too old."""
+    async def use_code(self, code: str, now: float) -> Principal | None:
+        """The local user, if the code was made of the token and is not used, here or at another server, or too old."""
         self._reload_if_changed()
-        return self._user() if self._token and self._codes.use(code, self._token, now) else None
+        if not self._token or not self._codes.use(code, self._token, now):
+            return None
+        if self._rows is not None and not await self._rows.add(used_code(code, now), Bounds(now, USED_MAX, USED_MAX)):
+            return None
+        return self._user()
 
     async def revalidate(self, credential: str, now: float) -> Principal | None:
         """The local user, unless the token in the file has changed."""

@@ -29,9 +29,14 @@ _CHANGED = f"""
     SELECT w.id, {_COLUMNS} FROM unnest(%s::bytea[], %s::bigint[]) AS w(id, version)
     LEFT JOIN credentials c ON c.kind = %s AND c.id = w.id WHERE c.version IS DISTINCT FROM w.version
 """
-_ADD = """
-    INSERT INTO credentials (kind, id, hash, user_id, created_at, expires_at, data) VALUES (%s, %s, %s, %s, %s, %s, %s)
-    ON CONFLICT DO NOTHING
+_INSERT = """
+    INSERT INTO credentials AS c (kind, id, hash, user_id, created_at, expires_at, data) VALUES (%s, %s, %s, %s, %s, %s, %s)
+"""
+_ADD = f"{_INSERT} ON CONFLICT DO NOTHING"
+_PUT = f"""
+    {_INSERT} ON CONFLICT (kind, id) DO UPDATE SET hash = excluded.hash, user_id = excluded.user_id,
+        created_at = excluded.created_at, expires_at = excluded.expires_at, data = excluded.data, version = c.version + 1,
+        renewing_until = NULL
 """
 _REPLACE = """
     UPDATE credentials SET hash = %s, user_id = %s, created_at = %s, expires_at = %s, data = %s, version = version + 1,
@@ -86,7 +91,13 @@ def add(connection: Connection, credential: Credential, bounds: Bounds | None = 
             connection.execute(_EXPIRED, (kind, bounds.now))
             connection.execute(_OLDEST_OF_USER.encode(), (kind, kind, user, bounds.most_of_user - 1))
             connection.execute(_OLDEST_OF_ALL.encode(), (kind, kind, bounds.most - 1))
-        return connection.execute(_ADD, (kind, encode(credential.id), *_values(credential))).rowcount > 0
+        return connection.execute(_ADD.encode(), (kind, encode(credential.id), *_values(credential))).rowcount > 0
+
+
+def put(connection: Connection, credential: Credential) -> None:
+    """See `CredentialRows.put`. Rows of its kind that have expired are removed."""
+    connection.execute(_EXPIRED, (encode(credential.kind), credential.created_at))
+    connection.execute(_PUT.encode(), (encode(credential.kind), encode(credential.id), *_values(credential)))
 
 
 def replace(connection: Connection, credential: Credential) -> bool:
@@ -171,6 +182,10 @@ class PostgresCredentials:
     async def add(self, credential: Credential, bounds: Bounds | None = None) -> bool:
         """Store a new row."""
         return await self._writes.put(lambda tables: tables.run(lambda db: add(db, credential, bounds)))
+
+    async def put(self, credential: Credential) -> None:
+        """Store a row in place of that with its id."""
+        await self._writes.put(lambda tables: tables.run(lambda db: put(db, credential)))
 
     async def replace(self, credential: Credential) -> bool:
         """Store a row's new state."""

@@ -8,7 +8,11 @@ import pytest
 from server.auth import share_links
 from server.auth.backends import local
 from server.auth.shared_keys import OTHERS, derive, write_keys
+from server.config.settings import Settings
+from server.journal.base import Unavailable
 from server.util.private_files import PrivateFileError
+from tests.support.application import running, settings_for
+from tests.unit.server.sessions.nodes.two import node, two
 
 SECRET = "a secret of more than thirty-two characters"
 NAMES = (share_links.FILE, local.FILE, *OTHERS)
@@ -47,3 +51,21 @@ def test_a_key_that_others_could_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / share_links.FILE).chmod(0o644)
     with pytest.raises(PrivateFileError, match="others can read"):
         write_keys(tmp_path, SECRET)
+
+
+async def test_a_server_with_another_secret_does_not_start_beside_others_and_changes_it_alone(
+    tmp_path: Path, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def settings(secret: str) -> Settings:
+        return node(tmp_path, database, "c", settings_for(tmp_path / "c", auth={"secret": secret}))
+
+    async with two(tmp_path, database):
+        with pytest.raises(Unavailable, match=r"not that of the other servers on this database \(a, b\)"):
+            async with running(settings(SECRET)):
+                pass
+        assert not (tmp_path / "c" / share_links.FILE).exists()
+    with caplog.at_level(logging.WARNING):
+        for secret in (SECRET, SECRET):
+            async with running(settings(secret)):
+                assert share_links.load_key(tmp_path / "c") == derive(secret, share_links.FILE)
+    assert len([message for message in caplog.messages if "auth.secret is another one than before" in message]) == 1

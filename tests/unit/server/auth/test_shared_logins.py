@@ -1,6 +1,7 @@
 """Logins of several servers: made at one and good at all, over at all when they are over at one, and renewed by one alone."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from protocol.frames import Synced
 from server.auth import shared_logins
 from server.auth.authenticator import Authenticator
 from server.auth.backends import oauth
+from server.auth.login_codes import new_code
 from server.journal.postgres.nodes.nodes import PostgresNodes
 from tests.support.live import Client, Live
 from tests.support.network.http_client import http_client
@@ -197,3 +199,15 @@ async def test_logins_have_bounds_over_all_servers(
 
         await eventually(oldest_is_over)
         assert len(await asyncio.gather(*(browser.me(a) for browser in browsers))) == 3
+
+
+async def test_a_login_code_works_once_at_all_servers_together(tmp_path: Path, database: str) -> None:
+    async with two(tmp_path, database, auth=LOCAL) as (a, b):
+        code = new_code((tmp_path / "a" / "token").read_text().strip(), time.time())
+
+        async def use(live: Live) -> int:
+            async with http_client(live.http) as http:
+                return (await http.post("/auth/local", json={"token": code})).status_code
+
+        assert sorted(await asyncio.gather(use(a), use(b))) == [200, 401]
+        assert [await use(live) for live in (a, b)] == [401, 401]

@@ -8,11 +8,23 @@ from typing import Any
 import msgspec
 import psycopg
 
+from server.config.settings import Settings
 from server.journal.nodes.settings import NodesSettings
 from server.journal.postgres.nodes.nodes import PostgresNodes
 from tests.support.application import settings_for, with_journal
 from tests.support.live import Live, listening
 from tests.support.models.scripted_model import ScriptedModel
+
+SECRET = "the same at each of the servers of a test"
+
+
+def node(folder: Path, database: str, name: str, settings: Settings, lease_s: float = 30.0) -> Settings:
+    """These settings, for one of several servers. `folder`: of the files that they share."""
+    settings = with_journal(settings, database)
+    auth = settings.auth if settings.auth.secret else msgspec.structs.replace(settings.auth, secret=SECRET)
+    nodes = NodesSettings(several=True, lease_s=lease_s, name=name)
+    files = msgspec.structs.replace(settings.workspace, place="shared", shared_folder=str(folder / "files"))
+    return msgspec.structs.replace(settings, nodes=nodes, auth=auth, workspace=files)
 
 
 @contextlib.asynccontextmanager
@@ -23,11 +35,7 @@ async def two(
     async with contextlib.AsyncExitStack() as ends:
         made: list[Live] = []
         for name in ("a", "b"):
-            settings = with_journal(settings_for(folder / name, model, **groups), database)
-            auth = msgspec.structs.replace(settings.auth, secret="the same at each of the servers of a test")
-            nodes = NodesSettings(several=True, lease_s=lease_s, name=name)
-            files = msgspec.structs.replace(settings.workspace, place="shared", shared_folder=str(folder / "files"))
-            settings = msgspec.structs.replace(settings, nodes=nodes, auth=auth, workspace=files)
+            settings = node(folder, database, name, settings_for(folder / name, model, **groups), lease_s)
             made.append(await ends.enter_async_context(listening(settings)))
         for live in made:
             known = live.manager.registry.services.nodes
