@@ -106,7 +106,8 @@ class ToolsetFactory:
         self._without_login = FilesOnlyBackend(settings.sandbox, NO_SHELL, executors.search)
         elsewhere = settings.sandbox.kind in ("hub", "space")
         why_none = "the commands of this server run elsewhere (`sandbox.kind`): it has no project folders"
-        own = list(dict.fromkeys([settings.journal.folder, settings.files_folder]))
+        self._files = settings.files_folder  # kept: it would be asked for six times a session
+        own = list(dict.fromkeys([settings.journal.folder, self._files]))
         self.projects = ProjectFolders(settings.workspace.roots, own, why_none if elsewhere else "")
         self.client_servers = ClientServers(settings.mcp_servers)
         self.mcp = McpServers(settings.mcp_servers, settings.mcp, settings.journal.folder / "mcp")
@@ -130,7 +131,7 @@ class ToolsetFactory:
         self._journal, self._storage = journal, storage
         if self._settings.sandbox.kind == "space":
             await self._executors.server.run(self._key.open, SERVER)
-        own = (self._settings.journal.folder, self._settings.files_folder, checkout())
+        own = (self._settings.journal.folder, self._files, checkout())
         hidden = tuple(dict.fromkeys(folder for folder in own if folder is not None))
         opening = partial(open_backend, self._settings.sandbox, hidden, self.remote, self._executors.search)
         self._backend = await self._executors.server.run(opening, SERVER)
@@ -184,7 +185,7 @@ class ToolsetFactory:
 
     def _snapshots(self, row: SessionRow, disk: DiskExecutor) -> SessionSnapshots:
         workspace = self.workspace(row)
-        store = SnapshotStore(snapshots_folder(self._settings.files_folder, row.session_id), workspace)
+        store = SnapshotStore(snapshots_folder(self._files, row.session_id), workspace)
         room = None if self._storage is None else self._storage.for_session(row)
         return SessionSnapshots(store, workspace, disk, room)
 
@@ -277,7 +278,7 @@ class ToolsetFactory:
     async def remove_workspace(self, row: SessionRow) -> None:
         """Remove the files of a session that is being deleted; what cannot be removed is logged. Raises `PlacesTaken`."""
         self.client_servers.drop(row.session_id)
-        remove = partial(remove_workspace, self._settings.files_folder, row.session_id)
+        remove = partial(remove_workspace, self._files, row.session_id)
         await self._executors.disk.run(remove, Holder(row.user_id, row.session_id))
 
     async def aclose(self) -> None:
@@ -286,4 +287,4 @@ class ToolsetFactory:
         await self._hub_threads.aclose()
 
     def _folder(self, session_id: str) -> Path:
-        return workspace_folder(self._settings.files_folder, session_id)
+        return workspace_folder(self._files, session_id)
