@@ -58,6 +58,10 @@ def make_parser(argv: Sequence[str]) -> argparse.ArgumentParser:
         commands.add_parser("backup", help="copy the data folder, while the server runs"), chosen="backup" in argv[:1]
     )
     _add_nodes(commands.add_parser("nodes", help="list the servers that share a database"), chosen="nodes" in argv[:1])
+    _add_migrate(
+        commands.add_parser("migrate", help="move a stopped server's sessions into a database, or back"),
+        chosen="migrate" in argv[:1],
+    )
     return parser
 
 
@@ -193,6 +197,14 @@ def _add_nodes(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
 
         nodes.add_arguments(parser)
         parser.set_defaults(command=nodes.main)
+
+
+def _add_migrate(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
+    if chosen:
+        from server.cli import migrate
+
+        migrate.add_arguments(parser)
+        parser.set_defaults(command=migrate.main)
 
 
 def _serve(args: argparse.Namespace) -> int:

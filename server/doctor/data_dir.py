@@ -16,8 +16,8 @@ LEAST_FREE_BYTES = 50 << 20
 NAME = "data folder"
 
 
-def data_folder(folder: Path) -> list[Finding]:
-    """All findings about the data folder. Leaves nothing behind in it."""
+def data_folder(folder: Path, *, with_journal: bool = True) -> list[Finding]:
+    """All findings about the data folder. Leaves nothing behind in it. `with_journal`: whether the journal is in it."""
     if not folder.exists():
         return [_to_be_made(folder)]
     if not folder.is_dir():
@@ -34,7 +34,7 @@ def data_folder(folder: Path) -> list[Finding]:
     if fault is not None:
         advice = "keep the data folder on a local disk (ext4, xfs, btrfs ...), not on a network share"
         found.append(fail("file system", f"no write-ahead log can be kept there: {fault}", advice))
-    return [*found, journal(folder)]
+    return [*found, journal(folder)] if with_journal else found
 
 
 def room(free_bytes: int) -> Finding:

@@ -52,7 +52,7 @@ def variables(config: str, environ: Mapping[str, str]) -> Finding:
 
 def _of(settings: Settings, path: Path, environ: Mapping[str, str], *, online: bool) -> list[Finding]:
     found = [
-        *data_dir.data_folder(settings.journal.folder),
+        *data_dir.data_folder(settings.journal.folder, with_journal=not settings.journal.url),
         *([data_dir.database(settings.journal)] if settings.journal.url else []),
         checks.address(settings),
         checks.sandbox(settings.sandbox, environ.get("PATH", "")),

@@ -64,6 +64,17 @@ def open_credentials(settings: JournalSettings) -> AbstractContextManager[Creden
     return _postgres().credentials(settings.url)
 
 
+def move_journal(folder: Path, to: str, source: str, progress: Callable[[str, int], None]) -> dict[str, int]:
+    """Move the journal of a stopped server from the folder to the database `to`, or from the database `source` to the folder.
+
+    How many rows of each table. Blocking. Raises `JournalError`: then nothing was moved.
+    """
+    _postgres()
+    from server.journal.postgres.moving.move import move_from, move_to
+
+    return move_to(folder, to, progress) if to else move_from(folder, source, progress)
+
+
 class _Postgres(NamedTuple):
     open: Callable[[str, Callable[[], None], NodesSettings, Path | None], Awaitable[Backend]]
     describe: Callable[[str], str]

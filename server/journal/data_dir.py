@@ -4,11 +4,13 @@ import fcntl
 import os
 from pathlib import Path
 
-from server.journal.errors import FolderInUse, explain_os
+from server.journal.errors import FolderInUse, Moved, explain_os
 
 LOCK = "journal.lock"
 DATABASE = "journal.db"
 MARK = "journal.mark"
+MOVED = "journal.moved"
+"""Says that the journal was moved into a database, and when: what is in the folder is old."""
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -62,3 +64,23 @@ def create_private(path: Path) -> bool:
     except OSError as error:
         raise explain_os(error, path) from error
     return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the disk store which files the folder has. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def refuse_moved(folder: Path) -> None:
+    """Raise `Moved` if the folder's journal was moved into a database, `Unavailable` if that cannot be read."""
+    path = folder / MOVED
+    try:
+        raise Moved(path, path.read_text(encoding="utf-8").strip())
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise explain_os(error, path) from error

@@ -42,6 +42,17 @@ class Corrupt(Unavailable):
         )
 
 
+class Moved(Unavailable):
+    """The folder's journal was moved into a database: what is here is old."""
+
+    def __init__(self, path: Path, told: str) -> None:
+        super().__init__(
+            f"the journal of {path.parent} was moved {told}: name that database in journal.url (HOLDFAST_JOURNAL_URL), or move it "
+            f"back with `holdfast migrate --from`. To go on with the old state here, as of then, remove {path}",
+            path,
+        )
+
+
 _REMEDIES = {
     sqlite3.SQLITE_FULL: "the disk is full: free some space",
     sqlite3.SQLITE_READONLY: "it cannot be written: make the file and its folder writable for the server's user",

@@ -35,7 +35,7 @@ import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-from server.journal.data_dir import FILE_MODE
+from server.journal.data_dir import FILE_MODE, sync_folder
 from server.journal.errors import explain_os
 
 _MAGIC = b"HFMARK01"
@@ -94,7 +94,7 @@ class MarkFile:
                 self._map = mmap.mmap(file, _WHOLE.size)
             finally:
                 os.close(file)
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError as error:
             raise explain_os(error, path) from error
         self._words = memoryview(self._map).cast("Q")
@@ -137,11 +137,3 @@ class MarkFile:
         names = mark.journal_id.encode(), mark.epoch.encode(), mark.boot_id.encode()
         head = _HEAD.pack(_MAGIC, *names, self._inode, mark.locked_at, mark.clean)
         return _WHOLE.pack(head, zlib.crc32(head), mark.changes, mark.last_session, mark.last_seq)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -12,7 +12,7 @@ import msgspec
 
 from server.journal import queries, schema
 from server.journal.base import Record, SessionRow, Unavailable
-from server.journal.data_dir import DATABASE, LOCK, create_private
+from server.journal.data_dir import DATABASE, LOCK, create_private, refuse_moved
 from server.journal.errors import explain, explain_os
 from server.journal.schema import VERSION, check_header, connect
 
@@ -31,6 +31,7 @@ class Inspection(msgspec.Struct, frozen=True):
 def inspect(folder: Path) -> Inspection:
     """Check the data folder; a database that no server holds is read as a whole. Raises `JournalError`."""
     path = folder / DATABASE
+    refuse_moved(folder)
     held_by = _holder(folder / LOCK)
     if not path.exists() or not schema.check_header(path):
         return Inspection(held_by, None)
@@ -135,6 +136,7 @@ class OfflineJournal:
 def open_offline(folder: Path) -> Iterator[OfflineJournal]:
     """Open the journal of this data folder for reading. Raises `JournalError` if there is none or it cannot be read."""
     path = folder / DATABASE
+    refuse_moved(folder)
     try:
         if not path.exists() or not check_header(path):
             raise Unavailable(f"{path}: there is no journal here; name its folder with --data", path)

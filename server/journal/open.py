@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from server.journal import epochs, schema
-from server.journal.data_dir import DATABASE, MARK, FolderLock, create_private
+from server.journal.data_dir import DATABASE, MARK, FolderLock, create_private, refuse_moved
 from server.journal.errors import Corrupt, explain
 from server.journal.mark import Mark, MarkFile, read_mark
 from server.journal.schema import Durability
@@ -45,12 +45,13 @@ class OpenJournal:
 def open_folder(folder: Path, durability: Durability, boot_id: Callable[[], str]) -> OpenJournal:
     """Open the journal in `folder`, making it if there is none.
 
-    Raises `FolderInUse`, `SchemaTooNew`, `Corrupt`, `Unavailable`.
+    Raises `FolderInUse`, `Moved`, `SchemaTooNew`, `Corrupt`, `Unavailable`.
     """
     path = folder / DATABASE
     with ExitStack() as undo:
         lock = FolderLock(folder)
         undo.callback(lock.release)
+        refuse_moved(folder)
         mark = read_mark(folder / MARK)
         if not create_private(path) and not schema.check_header(path) and mark is not None:
             raise Corrupt(path, "it is empty, and journal.mark knows of a fuller one")

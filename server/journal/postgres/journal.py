@@ -71,6 +71,7 @@ def _open(url: str, *, shared: bool) -> Opened:
         try:
             with link as connection:
                 schema.migrate(connection, address.where)
+                lineage.refuse_moved(connection, address.where)
                 epoch = lineage.settle(connection, None)
             appender = Appender(link, epoch)
         except psycopg.Error as error:

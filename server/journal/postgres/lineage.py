@@ -8,6 +8,7 @@ promotion that lost nothing looks the same; a new epoch costs clients a snapshot
 from typing import NamedTuple
 
 from server.journal import epochs
+from server.journal.postgres.errors import CannotStart
 from server.journal.postgres.schema import Connection
 
 _LINEAGE = """
@@ -40,6 +41,25 @@ def look(connection: Connection) -> tuple[str, int]:
     found = connection.execute(_LINEAGE).fetchone()
     assert found is not None
     return str(found[0]), int(found[1])
+
+
+MOVED = "moved "
+"""Begins what is written in place of a lineage once the journal was moved away."""
+
+
+def refuse_moved(connection: Connection, where: str) -> None:
+    """Raise `CannotStart` if the journal was moved away: what is stored here is old."""
+    found = connection.execute("SELECT lineage FROM meta").fetchone()
+    if found is not None and found[0].startswith(MOVED):
+        raise CannotStart(
+            f"the journal of {where} was {found[0]}: run the server there, without journal.url. To go on with the old state "
+            "here, as of then: UPDATE meta SET lineage = ''"
+        )
+
+
+def mark_moved(connection: Connection, to: str) -> None:
+    """Say in the database that its journal was moved away."""
+    connection.execute("UPDATE meta SET lineage = %s", (MOVED + to,))
 
 
 def settle(connection: Connection, known: Epoch | None) -> Epoch:
