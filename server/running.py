@@ -37,6 +37,7 @@ from server.sessions.workspaces import SNAPSHOTS, WORKSPACES
 from server.telemetry import log_context
 from server.telemetry.log_context import UserHashes
 from server.telemetry.metrics import Metrics
+from server.telemetry.node_metrics import watch_nodes
 from server.telemetry.secrets import KnownSecrets
 from server.telemetry.session_observer import ObserverFactory
 from server.telemetry.tracing import open_tracing
@@ -177,6 +178,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     if settings.server.preload_model:
         tasks.start(_load_later(parts), "load models")
     if nodes is not None:
+        watch_nodes(parts.metrics, nodes.counts, lambda: nodes.beat_age_s)
         nodes.report(lambda: Load(manager.active_session_count, len(parts.sockets)))
     manager.registry.start()
     retention.start()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from server.journal.base import JournalError, Record
+from server.journal.nodes.counts import NodeCounts
 from server.journal.nodes.inbox import Forwarded, Put, Settled, Waiting
 from server.journal.nodes.listing import Load, NodeSeen
 
@@ -29,6 +30,14 @@ class Nodes(Protocol):
 
     def watch(self, lost: Callable[[], None]) -> None:
         """Call `lost` in the event loop when this node may not run sessions any more: it must drop all of them."""
+
+    @property
+    def counts(self) -> NodeCounts:
+        """What happened here since the start."""
+
+    @property
+    def beat_age_s(self) -> float:
+        """How long ago this node last beat, as it knows."""
 
     def report(self, load: Callable[[], Load]) -> None:
         """Tell the others at each beat what `load` says; it is called in the event loop."""

@@ -110,6 +110,7 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
             self._node,
             told=None if self.nodes is None else self.nodes.tell,
             on_epoch=self._epoch_began,
+            reconnected=self._reconnected,
             at_end=self._end,
         )
         self._readers = Readers(
@@ -157,6 +158,10 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
         if self.nodes is not None:
             await asyncio.shield(self.nodes.aclose())
         await super().aclose()
+
+    def _reconnected(self) -> None:
+        if self.nodes is not None:
+            self.nodes.counts.reconnects += 1
 
     def _node(self) -> int | None:
         return None if self.nodes is None else self.nodes.number

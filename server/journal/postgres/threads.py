@@ -106,11 +106,12 @@ class Writer:
         *,
         told: Callable[[list[tuple[str, int]]], None] | None,
         on_epoch: Callable[[], None],
+        reconnected: Callable[[], None],
         at_end: Callable[[], None],
     ) -> None:
         """`opened`: a link that holds the database. `node`: gives this node's number; None where one server has the database.
         `told`: called in this thread with the heads of sessions that were appended to; None if nobody is to know.
-        `on_epoch`: called in this thread after a new epoch has begun.
+        `on_epoch`: called in this thread after a new epoch has begun; `reconnected`: after its connection was made anew.
         """
         self._address = address
         self.link: Link | None
@@ -121,6 +122,7 @@ class Writer:
         self._connector = Connector(address, lock.connection_name())
         self._queue = queue
         self._on_epoch = on_epoch
+        self._reconnected = reconnected
         self._at_end = at_end
         self._purging = True
         self._earlier_commits = 0
@@ -202,6 +204,7 @@ class Writer:
         self._earlier_commits = self.commits
         self.link, self._transactions = link, Transactions(link, appender, self._node)
         log.info("%s: connected again", self._address.where)
+        self._reconnected()
         begun, self.epoch = epoch.ordinal != self.epoch.ordinal, epoch
         if begun:
             log.warning("%s: stored events may have been lost: a new epoch begins", self._address.where)

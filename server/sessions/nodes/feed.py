@@ -42,6 +42,8 @@ class Feed:
         """How far sessions are stored that are followed here, where that is further than their ports are."""
         self._unsure: set[str] = set()
         """Sessions whose heads are to be asked for."""
+        self._since: dict[str, float] = {}
+        """When it was first known that they are, by the loop's clock."""
         self._rested: dict[str, int] = {}
         """The heads at the last look."""
         self._wake = asyncio.Event()
@@ -67,8 +69,12 @@ class Feed:
             if head == words.DELETED:
                 self._deleted(session_id)
             elif (port := self._remote(session_id)) is not None and head > port.head:
-                self._behind[session_id] = head
+                self._is_behind(session_id, head)
                 self._wake.set()
+
+    def _is_behind(self, session_id: str, head: int) -> None:
+        self._behind[session_id] = head
+        self._since.setdefault(session_id, asyncio.get_running_loop().time())
 
     def _missed(self) -> None:
         self._unsure.update(self._all())
@@ -100,6 +106,7 @@ class Feed:
             except JournalError as error:
                 log.warning("followers wait for what other servers store: %s", error)
                 self._behind.clear()
+                self._since.clear()
                 await asyncio.sleep(LOOK_S / 4)
 
     def _look(self) -> None:
@@ -125,7 +132,9 @@ class Feed:
             if session_id not in heads:
                 self._deleted(session_id)
             elif port is not None and heads[session_id] > port.head:
-                self._behind[session_id] = heads[session_id]
+                self._is_behind(session_id, heads[session_id])
+                if session_id in self._rested:
+                    self._nodes.counts.notify_missed += 1
 
     async def _bring(self) -> None:
         """Read the next of some sessions that are behind, and deliver it."""
@@ -134,6 +143,7 @@ class Feed:
             port = self._remote(session_id)
             if port is None or port.head >= head:
                 del self._behind[session_id]
+                self._since.pop(session_id, None)
             elif len(wanted) < AT_ONCE:
                 wanted.append((session_id, port.head))
         if not wanted:
@@ -144,5 +154,9 @@ class Feed:
             records = () if port is None else deliverable(port.head, after, read.get(session_id, ()))
             if port is not None and records:
                 port.broadcaster.publish(tuple(records))
+                since = self._since.pop(session_id, None)
+                if since is not None:
+                    self._nodes.counts.feed_lag(asyncio.get_running_loop().time() - since)
             elif port is None or port.head == after:
+                self._since.pop(session_id, None)
                 self._behind.pop(session_id, None)  # there is no more of it now, or another brings it

@@ -68,6 +68,8 @@ class Forwarding:
         self._waker = waker
         self._redactor = redactor
         self._awaited: dict[tuple[str, str], PendingAnswer] = {}
+        self._since: dict[tuple[str, str], float] = {}
+        """When each of these was forwarded, by the loop's clock."""
         self._handled: set[int] = set()
         """The numbers of those that an actor here has."""
         self._wake = asyncio.Event()
@@ -127,7 +129,9 @@ class Forwarding:
         key = (session_id, own_id)
         answer = self._awaited.get(key)
         if answer is None:
-            answer = self._awaited[key] = asyncio.get_running_loop().create_future()
+            loop = asyncio.get_running_loop()
+            answer = self._awaited[key] = loop.create_future()
+            self._since[key] = loop.time()
         return answer
 
     def _refused(self, session_id: str, own_id: str, refusal: SubmissionRefusal) -> SubmissionRefusal:
@@ -136,6 +140,9 @@ class Forwarding:
 
     def _answer(self, session_id: str, own_id: str, answer: Answer) -> None:
         waiting = self._awaited.pop((session_id, own_id), None)
+        since = self._since.pop((session_id, own_id), None)
+        if since is not None:
+            self._nodes.counts.inbox_wait(asyncio.get_running_loop().time() - since)
         if waiting is not None and not waiting.done():
             waiting.set_result(answer)
 

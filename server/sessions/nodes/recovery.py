@@ -8,6 +8,7 @@ from typing import Protocol
 from agent.util.backoff import Backoff
 from server.journal.base import Journal, JournalError, Unavailable
 from server.journal.nodes.base import Nodes, OwnedElsewhere
+from server.journal.nodes.counts import NodeCounts
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 
 log = logging.getLogger("holdfast.awake")
@@ -70,7 +71,8 @@ class Recovery:
             pause_s = LOOK_S
             try:
                 if nodes.is_good:
-                    left = [one for one in await nodes.orphans(TAKEN_MAX) if not await self._recovered(one)]
+                    orphans = await nodes.orphans(TAKEN_MAX)
+                    left = [one for one in orphans if not await self._recovered(one, nodes.counts)]
                     if left:
                         pause_s = backoff.next_s()
                     else:
@@ -80,11 +82,13 @@ class Recovery:
                 log.warning("sessions of lost servers cannot be listed; tried again in %.1f s: %s", pause_s, error)
             await asyncio.sleep(pause_s)
 
-    async def _recovered(self, session_id: str) -> bool:
-        """Activate an unfinished session. False if it must be tried again."""
+    async def _recovered(self, session_id: str, counts: NodeCounts | None = None) -> bool:
+        """Activate an unfinished session. False if it must be tried again. `counts`: where a session of a lost node is counted."""
         try:
             async with self._waker.activated(session_id):
                 log.info("session %s: recovered", session_id)
+                if counts is not None:
+                    counts.takeovers += 1
         except SessionCapacityError:
             return False
         except Unavailable as error:

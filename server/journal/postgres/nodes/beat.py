@@ -11,6 +11,7 @@ from threading import Event, Thread
 import psycopg
 
 from server.journal.base import JournalError
+from server.journal.nodes.counts import NodeCounts
 from server.journal.nodes.lease import NodeLease, ended, may_beat, may_declare, stored
 from server.journal.nodes.listing import Load
 from server.journal.nodes.settings import NodesSettings
@@ -37,6 +38,7 @@ class Beat:
         died: Callable[[], None],
         seen: Callable[[Seen], None],
         announce: Callable[[int], None],
+        counts: NodeCounts,
     ) -> None:
         """`announce`: called in this thread with the number before the node joins the others; it may raise `JournalError`. `kept`: called in this thread with the lease after each beat. `died`: called in the event loop when the node was declared
         dead; it goes on as a new one when that has returned. `seen`: called in the event loop after each beat.
@@ -54,6 +56,7 @@ class Beat:
         self._kept = kept
         self._died = died
         self._seen = seen
+        self._counts = counts
         self._announce = announce
         self._loop = asyncio.get_running_loop()
         self._answered_at = time.monotonic()
@@ -109,6 +112,7 @@ class Beat:
         if may_declare(self.lease, time.monotonic()):
             with link as connection:
                 gone = membership.declare(connection)
+            self._counts.declared_dead += len(gone)
             for one in gone:
                 log.warning("%s was lost: its sessions are taken over", one.name)
 

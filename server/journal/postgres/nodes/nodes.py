@@ -11,6 +11,7 @@ from agent.util.threads import start_in_own_thread
 from server.journal.base import Record
 from server.journal.call_queue import CallQueue
 from server.journal.nodes import words
+from server.journal.nodes.counts import NodeCounts
 from server.journal.nodes.inbox import Forwarded, Put, Settled, Waiting
 from server.journal.nodes.lease import NodeLease
 from server.journal.nodes.listing import Load, NodeSeen
@@ -48,13 +49,14 @@ class PostgresNodes:
         the folder of sessions' files, if the nodes share one.
         """
         self._files = files
+        self.counts = NodeCounts()
         self._writes = writes
         self._arrived: Callable[[], None] | None = None
         self._answered: Callable[[Settled], None] | None = None
         self._credentials_changed: Callable[[], None] | None = None
         self._where = address.where
         self._watchdog = Watchdog()
-        self._beat = Beat(address, settings, self._kept, self._drop, self._seen, self._announce)
+        self._beat = Beat(address, settings, self._kept, self._drop, self._seen, self._announce, self.counts)
         self._notifier = Notifier(address, lambda: self.number)
         self._listener = Listener(address, self._heard, self._missed)
         self._told: Callable[[Mapping[str, int]], None] | None = None
@@ -86,6 +88,11 @@ class PostgresNodes:
     def watch(self, lost: Callable[[], None]) -> None:
         """Call `lost` when this node may not run sessions any more."""
         self._lost = lost
+
+    @property
+    def beat_age_s(self) -> float:
+        """How long ago this node last beat."""
+        return time.monotonic() - self._beat.lease.reached_at
 
     def report(self, load: Callable[[], Load]) -> None:
         """Tell the others at each beat what `load` says."""

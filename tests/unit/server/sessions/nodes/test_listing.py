@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,16 @@ async def test_an_admin_sees_all_servers_at_each_and_stops_what_another_runs(
             stopped = await http.post(f"/api/admin/sessions/{teller.ready.session_id}/stop")
             assert stopped.json() == {"stopped": True}
             await teller.until_type(ev.Interrupted)
+
+            async def measured() -> bool:
+                return await metric("feed_lag_seconds_count") >= 1 and await metric("inbox_wait_seconds_count") == 1
+
+            async def metric(name: str) -> float:
+                found = re.findall(rf"^holdfast_{name} (\S+)$", (await http.get("/metrics")).text, re.MULTILINE)
+                return float(found[0])
+
+            await eventually(measured)
+            assert 0 <= await metric("beat_age_seconds") < 60
             monkeypatch.setenv("HOLDFAST_JOURNAL_URL", database)
             assert main(["nodes", "--data", str(tmp_path), "--json"]) == 0
             listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
