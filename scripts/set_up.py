@@ -28,6 +28,7 @@ NODE_LOCKS = [
     ROOT / "tests" / folder / "package-lock.json"
     for folder in (
         "support/npm/acp",
+        "support/npm/ag_ui",
         "support/npm/bun",
         "support/npm/chromium",
         "support/npm/clients",

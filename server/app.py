@@ -20,6 +20,7 @@ from server.http import schemas
 from server.http.errors import EXCEPTION_HANDLERS
 from server.http.middleware import AccessMiddleware
 from server.http.routes.admin import AdminRoutes
+from server.http.routes.ag_ui import AgUiRoutes
 from server.http.routes.files import FileRoutes
 from server.http.routes.login import LoginRoutes
 from server.http.routes.mcp import McpRoutes
@@ -32,11 +33,10 @@ from server.http.routes.upgrade import UpgradeRoutes
 from server.http.table import access_rules, openapi_document, starlette_routes
 from server.http.web import PageRoutes, StaticRoutes
 from server.running import Parts, RunningServer, create_parts, open_server
-from server.sessions.quotas import USERS_MAX
 from server.telemetry import log_context
 from server.telemetry.secrets import KnownSecrets
-from server.util.rate_limit import KeyedRateLimiter
 from server.util.refusal import HTTPRefusal
+from server.websocket.admission import SocketAdmission
 from server.websocket.endpoint import WEBSOCKET_RULES, NoSuchRoute, SocketEndpoint
 
 log = logging.getLogger("holdfast.app")
@@ -135,9 +135,8 @@ def config(parts: Parts, authenticated: bool) -> schemas.Config:
 def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
     """Every route of the server: websockets first, then the endpoint tables of the HTTP routes."""
     settings, sessions, authenticator = parts.settings, running.manager, running.authenticator
-    per_minute = settings.users.submissions_per_minute
-    pace = KeyedRateLimiter(per_minute / 60, per_minute, USERS_MAX)
-    endpoint = SocketEndpoint(sessions, settings, parts.is_demo, parts.metrics, parts.sockets, pace)
+    admission = SocketAdmission(parts.sockets, settings.limits(), settings.socket.sockets_max)
+    endpoint = SocketEndpoint(sessions, parts.is_demo, parts.metrics, admission)
     metrics = parts.metrics.text if settings.metrics.enabled else None
     handlers = [
         PageRoutes(settings.auth.frame_ancestors, settings.page.image_sources),
@@ -156,6 +155,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         LoginRoutes(authenticator, settings),
         TicketRoutes(authenticator.tickets),
         UpgradeRoutes(),
+        AgUiRoutes(sessions, admission, enabled=settings.compatible.ag_ui),
         *_oauth_routes(authenticator, settings),
     ]
     return [

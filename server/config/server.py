@@ -12,7 +12,20 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["text", "json"]
 
 OWN_NAMES: Final = frozenset(
-    {"api", "asyncapi.json", "auth", "livez", "metrics", "openapi.json", "readyz", "s", "schema.json", "static", "ws"}
+    {
+        "ag-ui",
+        "api",
+        "asyncapi.json",
+        "auth",
+        "livez",
+        "metrics",
+        "openapi.json",
+        "readyz",
+        "s",
+        "schema.json",
+        "static",
+        "ws",
+    }
 )
 """Names with which the server's own paths begin: below them nobody could tell its paths from those of a public URL."""
 

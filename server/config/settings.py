@@ -18,6 +18,7 @@ from agent.workspace.settings import WorkspaceLimits
 from protocol import limits as protocol_limits
 from protocol.limits import Limits
 from server.config.auth import AuthSettings
+from server.config.compatible import CompatibleSettings
 from server.config.export import ExportSettings
 from server.config.model import ModelChoice
 from server.config.page import PageSettings
@@ -55,6 +56,7 @@ class Settings(SettingsGroup, frozen=True, kw_only=True):
     tracing: TracingSettings = field(default_factory=TracingSettings)
     export: ExportSettings = field(default_factory=ExportSettings)
     page: PageSettings = field(default_factory=PageSettings)
+    compatible: CompatibleSettings = field(default_factory=CompatibleSettings)
     mcp: McpLimits = field(default_factory=McpLimits)
     mcp_servers: Annotated[
         dict[Annotated[str, Meta(min_length=1, max_length=64)], McpServer],

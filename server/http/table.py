@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 from server.auth.authorization import Need, Rule
 from server.http import openapi, web
 from server.http.endpoints import Endpoint
-from server.http.routes import admin, files, login, mcp, meta, oauth, sessions, shares, tickets, upgrade
+from server.http.routes import admin, ag_ui, files, login, mcp, meta, oauth, sessions, shares, tickets, upgrade
 
 TABLE: Final[Mapping[type, Sequence[Endpoint]]] = {
     web.PageRoutes: web.ENDPOINTS,
@@ -24,6 +24,7 @@ TABLE: Final[Mapping[type, Sequence[Endpoint]]] = {
     oauth.OauthRoutes: oauth.ENDPOINTS,
     tickets.TicketRoutes: tickets.ENDPOINTS,
     upgrade.UpgradeRoutes: upgrade.ENDPOINTS,
+    ag_ui.AgUiRoutes: ag_ui.ENDPOINTS,
 }
 """The endpoints by the class of their handlers."""
 ENDPOINTS: Final = tuple(endpoint for endpoints in TABLE.values() for endpoint in endpoints)

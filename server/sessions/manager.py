@@ -58,15 +58,17 @@ class SessionManager:
         self._delete_workspace = delete_workspace
         self._collector = collector
 
-    async def create_session(self, user_id: str, hf_token: str | None = None, *, cwd: str = "") -> str:
+    async def create_session(
+        self, user_id: str, hf_token: str | None = None, *, cwd: str = "", session_id: str = ""
+    ) -> str:
         """Make a session and activate it. Raises `SessionCapacityError`, `GoingAway`, `JournalError`.
 
         `hf_token`: the user's Hugging Face token, as if they had logged in with it: see `OwnerTokens`. `cwd`: its project
-        folder, as `ProjectFolders.resolve` gives it; empty: none.
+        folder, as `ProjectFolders.resolve` gives it; empty: none. `session_id`: its id; empty: a random one.
         """
         if hf_token:
             self._owner_tokens.give(user_id, hf_token)
-        return (await self._create(user_id, cwd)).session_id
+        return (await self._create(user_id, cwd, session_id)).session_id
 
     @asynccontextmanager
     async def attach(self, row: SessionRow, *, prepared: bool = False) -> AsyncIterator[SessionPort]:
@@ -226,10 +228,10 @@ class SessionManager:
             assert self.registry.shared is not None
             return await self.registry.shared.forward(session_id, submission)
 
-    async def _create(self, user_id: str, cwd: str = "") -> SessionActor:
+    async def _create(self, user_id: str, cwd: str = "", session_id: str = "") -> SessionActor:
         now = utc_now()
         row = SessionRow(
-            session_id=secrets.token_hex(SESSION_ID_BYTES),
+            session_id=session_id or secrets.token_hex(SESSION_ID_BYTES),
             user_id=user_id,
             title="",
             model=self._default_model(),

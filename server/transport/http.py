@@ -29,6 +29,9 @@ FULL_ANSWER = (
     b"cache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n\r\n%s"
 ) % (len(FULL), FULL)
 
+ABORT = "holdfast.abort"
+"""An ASGI extension: a function that cuts the connection, for an answer that its client does not read."""
+
 HEADS_A_STEP = 8
 """Heads of requests that are parsed in one step of the event loop, all of large size in some 8 ms; more wait, those of different networks in turn."""
 
@@ -169,6 +172,7 @@ class HttpProtocol(H11Protocol):
         extensions = scope.setdefault("extensions", {})
         extensions[EXTENSION] = self._slot
         extensions[STARTS_EXTENSION] = self.starts
+        extensions[ABORT] = self.transport.abort
         await self._app(scope, receive, self._closing_where_the_body_is_left(send))
 
     def _closing_where_the_body_is_left(self, send: Send) -> Send:

@@ -1,38 +1,30 @@
 """Websocket endpoint: serves `/ws` and `/ws/{session_id}`. Checks the request, then runs a connection or refuses the upgrade."""
 
-import asyncio
 import logging
 import secrets
 import time
 from collections.abc import Callable
 from typing import Final
-from weakref import WeakValueDictionary
 
 from starlette.types import Receive, Scope, Send
 
 from agent.util.errors import fault_id, fault_message
-from protocol import codes
-from protocol.codes import CloseReason
 from protocol.content import AccessLevel
 from server.auth.authorization import Rule
 from server.auth.principal import Principal
-from server.config.settings import Settings
 from server.journal.base import JournalError
 from server.sessions.access import authorize_session
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.manager import SessionManager
-from server.sessions.quotas import USERS_MAX
 from server.sessions.rows import load_options
 from server.telemetry import log_context
 from server.telemetry.metrics import Metrics
 from server.transport.websocket import transport_of
-from server.util.rate_limit import KeyedRateLimiter
 from server.util.refusal import HTTPRefusal, RequestRefused
+from server.websocket.admission import SocketAdmission
 from server.websocket.connection import Connection
-from server.websocket.handshake import RETRY_S, Encoding, Position, choose_encoding, read_options, session_refusal
+from server.websocket.handshake import Encoding, Position, choose_encoding, read_options, session_refusal
 from server.websocket.peer import ConnectionContext, Peer
-from server.websocket.policy import LARGE_BYTES_BURST, LARGE_BYTES_PER_S, SubmissionPolicy
-from server.websocket.registry import SocketRegistry
 from server.websocket.size_warnings import SizeWarnings
 from server.websocket.snapshots import SnapshotPool
 
@@ -49,23 +41,16 @@ class SocketEndpoint:
     def __init__(
         self,
         manager: SessionManager,
-        settings: Settings,
         is_demo: Callable[[str], bool],
         metrics: Metrics,
-        sockets: SocketRegistry,
-        pace: KeyedRateLimiter,
+        admission: SocketAdmission,
     ) -> None:
         self._manager = manager
-        self._limits = settings.limits()
-        self._sockets_max = settings.socket.sockets_max
         self._context = ConnectionContext(
-            manager.journal, self._limits, metrics, SnapshotPool(), is_demo, SizeWarnings()
+            manager.journal, admission.limits, metrics, SnapshotPool(), is_demo, SizeWarnings()
         )
         self._metrics = metrics
-        self._open = sockets
-        self._pace = pace
-        self._bytes = KeyedRateLimiter(LARGE_BYTES_PER_S, LARGE_BYTES_BURST, USERS_MAX)
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._admission = admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one socket."""
@@ -91,19 +76,15 @@ class SocketEndpoint:
                 access = await authorize_session(self._manager.registry, principal, session_id)
                 level, principal, cwd = access.level, access.principal, load_options(access.row.options).cwd
                 attached = self._manager.attach(access.row, prepared=options.position is None)
-            self._check_sockets(principal)
+            self._admission.check(principal)
             async with attached as port:
-                self._check_sockets(principal)
-                if port.sockets > self._limits.sockets_per_session:
-                    raise _too_many_sockets(
-                        f"this session has {self._limits.sockets_per_session} sockets already; close one"
-                    )
+                self._admission.check_attached(principal, port)
                 running = True
-                policy = self._policy(principal, level)
+                policy = self._admission.policy(principal, level)
                 peer = Peer(receive, send, transport_of(scope, send), encoding, options)
                 socket = Connection(port, policy, peer, self._context, cwd)
                 log_context.bind(session=port.session_id, conn=secrets.token_hex(CONN_BYTES))
-                with self._metrics.sockets.track_inprogress(), self._open.track(principal, socket.end):
+                with self._metrics.sockets.track_inprogress(), self._admission.open.track(principal, socket.end):
                     await self._run(socket, options.position, encoding)
         except (SessionNotFound, SessionCapacityError, GoingAway, JournalError) as error:
             if running:
@@ -117,27 +98,6 @@ class SocketEndpoint:
             error_id = fault_id()
             log.error("fault %s: a socket could not be bound to a session", error_id, exc_info=error)
             raise RequestRefused(HTTPRefusal("internal", fault_message(error_id), id=error_id)) from error
-
-    def _policy(self, principal: Principal, level: AccessLevel) -> SubmissionPolicy:
-        turn = self._turns.get(principal.user_id)
-        if turn is None:
-            turn = self._turns[principal.user_id] = asyncio.Lock()
-        per_minute = self._limits.submissions_per_minute
-        return SubmissionPolicy(principal, level, self._pace, self._bytes, per_minute, turn)
-
-    def _check_sockets(self, principal: Principal) -> None:
-        if len(self._open) >= self._sockets_max:
-            raise _too_many_sockets(f"this server has {self._sockets_max} sockets open already; try again later", 503)
-        most = self._limits.sockets_per_user
-        if self._open.count_of(principal.user_id) >= most:
-            raise _too_many_sockets(f"you have {most} sockets open already; close one")
-        guests_max = self._limits.sockets_per_session // 2  # the rest is kept for the owner
-        grant = principal.grant
-        if grant is None or self._open.guests_of(grant.session_id) < guests_max:
-            return
-        reason = CloseReason(codes.CLOSE_GOING_AWAY, "this link has more than its part of the session's sockets")
-        if not self._open.make_room(grant.session_id, principal.user_id, reason):
-            raise _too_many_sockets(f"guests have {guests_max} sockets on this session already; try again later")
 
     async def _run(self, socket: Connection, position: Position | None, encoding: Encoding) -> None:
         began = time.monotonic()
@@ -162,7 +122,3 @@ class NoSuchRoute:
         """Refuse the upgrade."""
         await receive()
         await HTTPRefusal("not_found", "sockets are at /ws and /ws/{session_id}").send(scope, send)
-
-
-def _too_many_sockets(message: str, status: int | None = None) -> RequestRefused:
-    return RequestRefused(HTTPRefusal("too_many_sockets", message, status=status, retry_after_s=RETRY_S))

@@ -1,0 +1,1 @@
+"""Compatible clients for tests: those that others wrote, for the protocols of others."""

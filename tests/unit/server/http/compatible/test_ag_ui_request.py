@@ -1,0 +1,92 @@
+"""AG-UI requests: what a client's history and answers ask of its session."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from protocol.submissions import AnswerQuestion, Approval, ExecApproval, Interrupt, UserInput
+from server.http.compatible.ag_ui_interrupts import BadRun
+from server.http.compatible.ag_ui_request import RunAgentInput, Wanted, wanted
+from server.http.compatible.messages import LEFT_OUT, Said, first_input
+
+USER = {"id": "m1", "role": "user", "content": "hello"}
+ASSISTANT = {"id": "a1", "role": "assistant", "content": "Hi.", "toolCalls": []}
+
+
+def asked(*messages: dict[str, Any], **more: Any) -> Wanted:
+    run = {"threadId": "t", "runId": "r", "messages": messages, "tools": [], "state": {"x": 1}, **more}
+    return wanted(msgspec.json.decode(msgspec.json.encode(run), type=RunAgentInput))
+
+
+def test_the_last_message_of_the_user_is_said_under_its_own_id() -> None:
+    what = asked(USER, ASSISTANT, {"id": "m2", "role": "user", "content": [{"type": "text", "text": "and?"}]})
+    assert what.say == UserInput(id="m2", text="and?")
+    assert what.earlier == [Said("user", "hello"), Said("assistant", "Hi.")]
+
+
+def test_what_comes_behind_the_users_message_is_the_clients_part_of_the_answer() -> None:
+    assert asked(USER, ASSISTANT).say == UserInput(id="m1", text="hello")
+
+
+def test_an_id_that_is_too_long_for_the_wire_becomes_another_one_always_the_same() -> None:
+    ids = {str(asked({**USER, "id": "x" * 200}).say.id) for _ in range(2)}  # type: ignore[union-attr]
+    assert len(ids) == 1 and len(ids.pop()) == 32
+
+
+def test_a_client_without_messages_says_nothing() -> None:
+    assert asked() == Wanted()
+
+
+def test_answers_to_interrupts_become_submissions_and_say_where_the_run_goes_on() -> None:
+    entries = [
+        {"interruptId": "9:call:c1", "status": "resolved", "payload": {"approved": True, "arguments": {"a": 1}}},
+        {"interruptId": "7:call:c:2", "status": "cancelled"},
+        {"interruptId": "9:question:q", "status": "resolved", "payload": {"action": "accept", "content": {"n": 1}}},
+    ]
+    what = asked(USER, ASSISTANT, resume=entries)
+    question, answers = what.submissions
+    assert isinstance(question, AnswerQuestion) and question.content == {"n": 1}
+    assert isinstance(answers, ExecApproval)
+    assert answers.approvals == [Approval("c1", True, arguments={"a": 1}), Approval("c:2", False)]
+    assert (what.after, set(what.answered)) == (7, {"c1", "c:2", "q"})
+    assert asked(USER, ASSISTANT, resume=entries).submissions == what.submissions, "sent again they are the same"
+
+
+def test_a_new_message_in_place_of_answers_abandons_the_calls() -> None:
+    cancelled = [{"interruptId": "9:call:c1", "status": "cancelled"}]
+    what = asked(USER, ASSISTANT, {"id": "m2", "role": "user", "content": "leave it"}, resume=cancelled)
+    assert (what.say, what.submissions, what.after) == (UserInput(id="m2", text="leave it"), (), 9)
+
+
+def test_a_client_can_stop_the_turn() -> None:
+    [stop] = asked(USER, forwardedProps={"holdfast": "interrupt"}).submissions
+    assert isinstance(stop, Interrupt)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"resume": [{"interruptId": "x", "status": "resolved"}]}, "'x' is no interrupt of this server"),
+        ({"resume": [{"interruptId": "1:call:c", "status": "resolved"}]}, "payload for the interrupt '1:call:c'"),
+    ],
+)
+def test_what_makes_no_sense_is_said_in_words(more: dict[str, Any], why: str) -> None:
+    with pytest.raises(BadRun, match=why):
+        asked(USER, ASSISTANT, **more)
+
+
+def test_an_image_is_refused_in_words() -> None:
+    with pytest.raises(BadRun, match="has the type 'image'; only text is taken"):
+        asked({**USER, "content": [{"type": "image", "source": {}}]})
+
+
+def test_a_new_session_is_told_what_was_said_elsewhere() -> None:
+    earlier = [Said("system", "Be kind."), Said("user", "A?"), Said("assistant", "B."), Said("activity", "")]
+    assert first_input(earlier, "C?", 1_000) == (
+        "Instructions of the application:\n\nBe kind.\n\nThis conversation began elsewhere. So far:\n\n"
+        "User:\nA?\n\nAssistant:\nB.\n\nThe user's message:\n\nC?"
+    )
+    assert first_input([], "C?", 1_000) == "C?"
+    long = first_input([Said("user", "x" * 900), Said("assistant", "B.")], "C?", 1_000)
+    assert LEFT_OUT in long and "xxx" not in long and "B." in long

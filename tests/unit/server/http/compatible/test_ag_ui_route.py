@@ -1,0 +1,102 @@
+"""The route of AG-UI: refusals, limits, and how its streams end, over a real socket."""
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+
+from protocol import events as ev
+from tests.contract.test_ag_ui import with_ag_ui
+from tests.support.application import Listener, settings_for
+from tests.support.live import Live, listening
+from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, stream, text
+from tests.support.network.http_client import http_client
+from tests.support.polling import eventually
+
+
+def body(thread: str = "t", message: str = "m1", said: str = "hello", **more: Any) -> dict[str, Any]:
+    """A run that says something."""
+    return {"threadId": thread, "runId": "r", "messages": [{"id": message, "role": "user", "content": said}], **more}
+
+
+@contextlib.asynccontextmanager
+async def served(
+    data: Path, model: ScriptedModel, **socket_settings: Any
+) -> AsyncIterator[tuple[Live, httpx.AsyncClient]]:
+    """A server that speaks AG-UI, and a client."""
+    settings = with_ag_ui(data, model)
+    settings = msgspec.structs.replace(settings, socket=msgspec.structs.replace(settings.socket, **socket_settings))
+    async with listening(settings) as live, http_client(live.http, timeout=20) as http:
+        yield live, http
+
+
+async def test_it_is_off_until_the_configuration_switches_it_on(tmp_path: Path) -> None:
+    async with listening(settings_for(tmp_path)) as live, http_client(live.http) as http:
+        refused = await http.post("/ag-ui", json=body())
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+    assert "compatible.ag_ui" in refused.json()["message"]
+
+
+async def test_what_is_refused_is_told_before_a_stream_begins(tmp_path: Path) -> None:
+    async with ScriptedModel([text("Hi.")]) as model, served(tmp_path, model) as (live, http):
+        session_id = (await http.post("/ag-ui", json=body())).headers["holdfast-session"]
+        refusals = [
+            await http.post("/ag-ui", json=body(said="something else")),
+            await http.post("/ag-ui", json={"threadId": "t"}),
+            await http.post("/ag-ui", json=body(said="")),
+            await http.post(
+                "/ag-ui", json=body(resume=[{"interruptId": "99:call:c", "status": "cancelled"}], message="m9")
+            ),
+            await http.post("/ag-ui", content=b'{"threadId": "t", "runId": "\\ud800", "messages": []}'),
+            await http.post("/ag-ui", json=body(thread="x" * 300)),
+            await http.post("/ag-ui", content=b"x" * 4_194_305),
+        ]
+        assert [one.status_code for one in refusals] == [409, 400, 400, 400, 400, 400, 413]
+        assert refusals[0].json()["code"] == "id_conflict"
+        assert len(model.requests) == 1
+        # A thread may be named by its session's id; another user's would be a name like any other.
+        again = await http.post("/ag-ui", json=body(thread=session_id))
+        assert again.headers["holdfast-session"] == session_id
+        await live.manager.delete_session(session_id)
+        model.extend(text("Anew."))
+        anew = await http.post("/ag-ui", json=body())
+        assert anew.headers["holdfast-session"] != session_id
+        assert '"Anew."' in anew.text
+
+
+async def test_a_client_that_leaves_stops_nothing_and_gives_its_place_back(tmp_path: Path) -> None:
+    gate = Gate()
+    script = [stream(Text("Half "), gate, Text("done."), Finish())]
+    async with ScriptedModel(script) as model, served(tmp_path, model, sockets_per_session_max=1) as (live, http):
+        async with http.stream("POST", "/ag-ui", json=body()) as run:
+            await gate.reached.wait()
+            second = await http.post("/ag-ui", json=body())
+            assert (second.status_code, second.json()["code"]) == (429, "too_many_sockets")
+            session_id = run.headers["holdfast-session"]
+        await eventually(lambda: live.manager.registry.ports.sockets(session_id) == 0)
+        port = live.manager.registry.ports.get(session_id)
+        assert port is not None
+        gate.open()
+        ended = await Listener(port).until_type(ev.TurnComplete)
+        assert ended.final_response == "Half done."
+
+
+async def test_a_client_that_reads_nothing_is_cut_off(tmp_path: Path) -> None:
+    script = [text("\x01" * 900_000)]  # six times as large in JSON
+    async with ScriptedModel(script) as model, served(tmp_path, model, send_timeout_s=0.3) as (live, http):
+        with socket.socket() as lazy:
+            lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+            lazy.connect(("127.0.0.1", live.port))
+            content = msgspec.json.encode(body())
+            lazy.sendall(
+                b"POST /ag-ui HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(content), content)
+            )
+            await model.request(0)
+            await eventually(lambda: len(live.manager.registry.ports.with_sockets()) == 1)
+            await eventually(lambda: not live.manager.registry.ports.with_sockets())
+        whole = await http.post("/ag-ui", json=body())  # and it may come back
+        assert whole.text.count("\\u0001") == 900_000
