@@ -46,6 +46,7 @@ class Authenticator:
         backend: AuthBackend,
         logins: Logins | None,
         shares: ShareLinks,
+        tickets: Tickets,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`logins`: None if the server needs no token (auth.local_token)."""
@@ -53,7 +54,7 @@ class Authenticator:
         self.backend = backend
         self.logins = logins
         self.shares = shares
-        self.tickets = Tickets()
+        self.tickets = tickets
         self._settings = settings
         self._clock = clock
         self.failures = LoginThrottle(auth.failures_per_minute, ADDRESSES_MAX)
@@ -99,11 +100,14 @@ class Authenticator:
 
     async def _holder(self, ticket: str, scope: Scope) -> Principal | HTTPRefusal:
         """Whose ticket it is, or the refusal."""
-        now = asyncio.get_running_loop().time()
-        principal = self.tickets.use(ticket, now)
-        if principal is not None and await self.is_valid(principal):
-            return principal
-        if not self.failures.record_failure(address_of(scope), now):
+        now, address = asyncio.get_running_loop().time(), address_of(scope)
+        try:
+            principal = await self.tickets.use(ticket, now, ask=not self.failures.is_blocked(address, now))
+            if principal is not None and await self.is_valid(principal):
+                return principal
+        except JournalError as error:
+            return _unavailable(error)
+        if not self.failures.record_failure(address, now):
             return self._too_many()
         return HTTPRefusal(
             "unauthorized",

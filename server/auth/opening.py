@@ -14,6 +14,7 @@ from server.auth.logins import LOGINS_MAX, LOGINS_PER_USER_MAX, Logins
 from server.auth.own_logins import OwnLogins
 from server.auth.share_links import LinksOfSession, ShareLinks, load_key
 from server.auth.shared_logins import SharedLogins
+from server.auth.tickets import OwnTickets, SharedTickets
 from server.config.settings import Settings
 from server.journal.credentials import CredentialRows
 
@@ -31,11 +32,12 @@ async def create_authenticator(
     """
     auth, folder = settings.auth, settings.journal.folder
     shares = ShareLinks(load_key(folder), links_of)
+    shared = rows if settings.nodes.several else None
+    tickets = OwnTickets() if shared is None else SharedTickets(shared)
     if auth.mode == "local" and not auth.local_token:
-        authenticator = Authenticator(settings, NoTokenBackend(auth.local_hf_token), None, shares, clock)
+        authenticator = Authenticator(settings, NoTokenBackend(auth.local_hf_token), None, shares, tickets, clock)
     else:
         logins: Logins
-        shared = rows if settings.nodes.several else None
         if shared is not None:
             logins = SharedLogins(shared)
         else:
@@ -43,7 +45,7 @@ async def create_authenticator(
         try:
             source = _token_source(settings, rows)
             backend = _create_backend(settings, logins, executors, source, shared, clock)
-            authenticator = Authenticator(settings, backend, logins, shares, clock)
+            authenticator = Authenticator(settings, backend, logins, shares, tickets, clock)
         except BaseException:
             await logins.aclose()
             raise

@@ -5,7 +5,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-Kind = Literal["login", "token", "hub_token", "code", "secret"]
+Kind = Literal["login", "token", "hub_token", "code", "ticket", "secret"]
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +66,9 @@ class CredentialRows(Protocol):
 
     async def remove(self, kind: Kind, credential_ids: Sequence[str]) -> None:
         """Remove rows, and tell the other servers."""
+
+    async def take(self, kind: Kind, secret_hash: bytes) -> Credential | None:
+        """Remove the row with this hash, which one caller gets."""
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call `changed` in the event loop when another server or command removed rows. No promise: a word may be lost."""

@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Callable
 from functools import partial
-from hashlib import sha256
 
 import msgspec
 
@@ -14,7 +13,7 @@ from agent.util.executors import WorkExecutor
 from agent.util.places import SERVER, PlacesTaken
 from agent.util.tasks import TaskOwner
 from server.auth.backends.base import BaseAuthBackend
-from server.auth.backends.kept_hub_tokens import KeptHubTokens
+from server.auth.backends.kept_hub_tokens import KeptHubTokens, credential_of
 from server.auth.encryption import CredentialCipher
 from server.auth.logins import Login, Logins
 from server.auth.principal import Principal, rights_of
@@ -104,11 +103,17 @@ class HfTokenBackend(BaseAuthBackend):
         """The user of this token; the Hub is asked again when its answer is old."""
         known = self._known.get(credential)
         if known is None:
-            return None
+            return await self._elsewhere(credential, now)
         self._known.move_to_end(credential)
         if self._clock() - known.asked_at < self._bounds.cached_s:
             return known.principal
         answer = await self.authenticate_remote(known.token, now)
+        return answer if isinstance(answer, Principal) else None
+
+    async def _elsewhere(self, credential: str, now: float) -> Principal | None:
+        """The user of a token that was shown at another server, such as for a ticket."""
+        token = None if self._kept is None else await self._kept.of_credential(credential)
+        answer = None if token is None else await self.authenticate_remote(token, now)
         return answer if isinstance(answer, Principal) else None
 
     async def revalidate_login(self, login: Login, now: float) -> Principal | None:
@@ -174,8 +179,3 @@ class HfTokenBackend(BaseAuthBackend):
         if rights is None:
             return None
         return Principal(user_id=identity.user_id, rights=rights, credential=credential, name=identity.name)
-
-
-def credential_of(token: str) -> str:
-    """A name for a token, from which the token cannot be computed."""
-    return f"bearer:{sha256(token.encode()).hexdigest()[:32]}"

@@ -35,7 +35,7 @@ class KeptHubTokens:
         self._cipher = cipher
         self._lasts_s = lasts_s
         self._clock = clock
-        self._stored: LruMap[str, tuple[bytes, float]] = LruMap(USERS_MAX)
+        self._stored: LruMap[str, tuple[str, float]] = LruMap(USERS_MAX)
         self._tasks = TaskOwner("hub tokens")
 
     async def aclose(self) -> None:
@@ -44,31 +44,37 @@ class KeptHubTokens:
 
     def shown(self, user_id: str, token: str) -> None:
         """The user showed this token, and the Hub accepted it. It is stored soon."""
-        digest, now = sha256(token.encode()).digest(), self._clock()
-        known, at = self._stored.get(user_id, (b"", 0.0))
-        if known == digest and now - at < AGAIN_S:
+        credential, now = credential_of(token), self._clock()
+        known, at = self._stored.get(user_id, ("", 0.0))
+        if known == credential and now - at < AGAIN_S:
             return
-        self._stored[user_id] = digest, now
+        self._stored[user_id] = credential, now
         self._tasks.start(self._store(user_id, token, now), user_id)
 
     async def get(self, user_id: str) -> str | None:
         """The user's token. Raises `JournalError`."""
-        row = await self._rows.get(KIND, user_id)
-        if row is None or (row.expires_at is not None and row.expires_at <= self._clock()):
-            return None
-        token = self._cipher.decrypt(row.data)
-        return None if token is None else token.decode()
+        return self._read(await self._rows.get(KIND, user_id))
+
+    async def of_credential(self, credential: str) -> str | None:
+        """The token with this name: see `credential_of`. Raises `JournalError`."""
+        return self._read(await self._rows.find(KIND, credential.encode()))
 
     def rejected(self, user_id: str, token: str) -> None:
         """The Hub does not accept this token any more. It is removed soon."""
         self._stored.pop(user_id, None)
         self._tasks.start(self._remove(user_id, token), user_id)
 
+    def _read(self, row: Credential | None) -> str | None:
+        if row is None or (row.expires_at is not None and row.expires_at <= self._clock()):
+            return None
+        token = self._cipher.decrypt(row.data)
+        return None if token is None else token.decode()
+
     async def _store(self, user_id: str, token: str, now: float) -> None:
         row = Credential(
             kind=KIND,
             id=user_id,
-            hash=sha256(user_id.encode()).digest(),
+            hash=credential_of(token).encode(),
             user_id=user_id,
             created_at=now,
             expires_at=now + self._lasts_s,
@@ -86,3 +92,8 @@ class KeptHubTokens:
                 await self._rows.remove(KIND, [user_id])
         except JournalError as error:
             log.warning("a Hub token that was rejected stays in the database until it is over: %s", error)
+
+
+def credential_of(token: str) -> str:
+    """A name for a token, from which the token cannot be computed."""
+    return f"bearer:{sha256(token.encode()).hexdigest()[:32]}"

@@ -23,7 +23,7 @@ class TicketRoutes:
     async def create(self, request: Request) -> Response:
         """Make a ticket, which lets one websocket in as the caller."""
         try:
-            ticket = self._tickets.make(caller(request), asyncio.get_running_loop().time())
+            ticket = await self._tickets.make(caller(request), asyncio.get_running_loop().time())
         except TooManyTickets as error:
             return HTTPRefusal("unavailable", str(error), retry_after_s=LASTS_S).as_response()
         return json_response(schemas.Ticket(ticket, LASTS_S), 201)

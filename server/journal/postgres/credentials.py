@@ -49,6 +49,7 @@ _TAKE_RENEWAL = """
 """
 _RELEASE_RENEWAL = "UPDATE credentials SET renewing_until = NULL WHERE kind = %s AND id = %s AND version = %s"
 _REMOVE = "DELETE FROM credentials WHERE kind = %s AND id = ANY(%s::bytea[])"
+_TAKE = f"DELETE FROM credentials c WHERE c.kind = %s AND c.hash = %s RETURNING {_COLUMNS}"
 _EXPIRED = "DELETE FROM credentials WHERE kind = %s AND expires_at <= %s"
 _OLDEST = "DELETE FROM credentials WHERE kind = %s AND id IN ({})"
 _OLDEST_OF_USER = _OLDEST.format(
@@ -118,6 +119,11 @@ def release_renewal(connection: Connection, credential: Credential) -> None:
 def remove(connection: Connection, kind: Kind, credential_ids: Sequence[str]) -> int:
     """Remove rows; how many there were."""
     return connection.execute(_REMOVE, (encode(kind), [*map(encode, credential_ids)])).rowcount
+
+
+def take(connection: Connection, kind: Kind, secret_hash: bytes) -> Credential | None:
+    """See `CredentialRows.take`."""
+    return _one(kind, connection.execute(_TAKE.encode(), (encode(kind), secret_hash), binary=True).fetchone())
 
 
 def _key(credential: Credential) -> tuple[bytes, bytes, int]:
@@ -204,6 +210,10 @@ class PostgresCredentials:
         await self._writes.put(lambda tables: tables.run(lambda db: remove(db, kind, credential_ids)))
         if self._nodes is not None:
             self._nodes.tell_credentials()
+
+    async def take(self, kind: Kind, secret_hash: bytes) -> Credential | None:
+        """Remove the row with this hash, which one caller gets."""
+        return await self._writes.put(lambda tables: tables.run(lambda db: take(db, kind, secret_hash)))
 
     def watch(self, changed: Callable[[], None]) -> None:
         """Call `changed` when rows were removed elsewhere."""

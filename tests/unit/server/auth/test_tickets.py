@@ -11,7 +11,7 @@ from websockets.exceptions import InvalidStatus
 
 from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_TICKET
 from server.auth.principal import Principal
-from server.auth.tickets import LASTS_S, PER_USER_MAX, Tickets, TooManyTickets
+from server.auth.tickets import LASTS_S, PER_USER_MAX, OwnTickets, TooManyTickets
 from tests.support.application import settings_for
 from tests.support.live import Live, client, listening
 from tests.support.network.http_client import http_client
@@ -20,25 +20,25 @@ from tests.support.users import users
 ANN = Principal(user_id="ann", rights=frozenset({"sessions"}), credential="token:1", by_cookie=True)
 
 
-def test_a_ticket_is_good_once_and_for_half_a_minute() -> None:
-    tickets = Tickets()
-    ticket, late = tickets.make(ANN, 100.0), tickets.make(ANN, 100.0)
-    holder = tickets.use(ticket, 100.0 + LASTS_S - 1)
+async def test_a_ticket_is_good_once_and_for_half_a_minute() -> None:
+    tickets = OwnTickets()
+    ticket, late = await tickets.make(ANN, 100.0), await tickets.make(ANN, 100.0)
+    holder = await tickets.use(ticket, 100.0 + LASTS_S - 1)
     assert holder is not None and (holder.user_id, holder.by_cookie) == ("ann", False)
-    assert tickets.use(ticket, 100.0) is None
-    assert tickets.use(late, 100.0 + LASTS_S) is None
-    assert tickets.use("", 100.0) is None
+    assert await tickets.use(ticket, 100.0) is None
+    assert await tickets.use(late, 100.0 + LASTS_S) is None
+    assert await tickets.use("", 100.0) is None
 
 
-def test_a_user_has_the_newest_tickets_alone_and_the_server_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    tickets = Tickets()
-    made = [tickets.make(ANN, 1.0) for _ in range(PER_USER_MAX + 1)]
-    assert tickets.use(made[0], 1.0) is None and tickets.use(made[-1], 1.0) is not None
+async def test_a_user_has_the_newest_tickets_alone_and_the_server_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    tickets = OwnTickets()
+    made = [await tickets.make(ANN, 1.0) for _ in range(PER_USER_MAX + 1)]
+    assert await tickets.use(made[0], 1.0) is None and await tickets.use(made[-1], 1.0) is not None
     monkeypatch.setattr("server.auth.tickets.TICKETS_MAX", PER_USER_MAX - 1)
     bob = Principal(user_id="bob", rights=frozenset(), credential="token:2")
     with pytest.raises(TooManyTickets):
-        tickets.make(bob, 1.0)
-    tickets.make(bob, 1.0 + LASTS_S)
+        await tickets.make(bob, 1.0)
+    await tickets.make(bob, 1.0 + LASTS_S)
 
 
 async def opened(live: Live, ticket: str, session_id: str = "", **headers: str) -> Any:
