@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import msgspec
 from starlette.applications import Starlette
@@ -48,7 +48,7 @@ def build_app(
     """The server as an ASGI app. Its lifespan opens the journal and ends everything it began.
 
     `app.state.parts` is what exists before it runs (`server.running.Parts`), `app.state.running` what its lifespan opens
-    (`RunningServer`). `app.state.drain(reason)` ends sessions and sockets before the process stops.
+    (`RunningServer`). `app.state.hand_over(reason, cut_short)` and `app.state.drain(reason)` end sessions and sockets before the process stops.
     """
     application = Application(create_parts(settings, environ, known or KnownSecrets(settings, environ)))
     app = Starlette(
@@ -66,6 +66,7 @@ def build_app(
     )
     app.router.redirect_slashes = False  # it would redirect to the Host that a proxy wrote
     app.state.parts = application.parts
+    app.state.hand_over = application.hand_over
     app.state.drain = application.drain
     return app
 
@@ -102,6 +103,11 @@ class Application:
     def count_refusal(self, code: str) -> None:
         """Count a request or an upgrade that was refused."""
         self.parts.metrics.denials.of(code).inc()
+
+    async def hand_over(self, reason: str, cut_short: Callable[[], bool]) -> None:
+        """Before `drain`: let other servers go on with the sessions, if there are any, until `cut_short` says so."""
+        if self._running is not None:
+            await self._running.hand_over(reason, self.parts.settings.nodes.drain_s, cut_short)
 
     async def drain(self, reason: str) -> None:
         """Let every session end its work and every socket get `reason`, before the process stops."""
@@ -143,7 +149,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         StaticRoutes(),
         MetaRoutes(
             lambda authenticated: config(parts, authenticated),
-            lambda: sessions.registry.draining,
+            sessions.registry.refusal,
             metrics,
             openapi_document,
         ),

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agent.models import Catalog, ModelChoice, Models, OwnerModelClient, choose_model, operator_bases
@@ -12,6 +12,8 @@ from agent.tools import ToolRouter
 from agent.util.executors import Executors
 from agent.util.places import SERVER
 from agent.util.tasks import TaskOwner
+from protocol import codes
+from protocol.codes import CloseReason
 from protocol.content import ShareLink
 from server.auth.authenticator import Authenticator
 from server.auth.backends.local import LocalBackend
@@ -20,6 +22,7 @@ from server.auth.owner_tokens import OwnerTokens
 from server.auth.shared_keys import check_secret, write_keys
 from server.config.settings import Settings
 from server.jobs.dataset_export import SessionExporter
+from server.jobs.left_files import LeftFiles
 from server.jobs.retention import Retention
 from server.journal.backend import open_backend
 from server.journal.base import Journal, SessionRow
@@ -28,6 +31,7 @@ from server.journal.nodes.base import Nodes
 from server.journal.nodes.listing import Load
 from server.sessions.factory import SessionFactory, make_rules
 from server.sessions.manager import SessionManager
+from server.sessions.nodes.leaving import hand_over
 from server.sessions.quotas import USERS_MAX, Quotas
 from server.sessions.registry import SessionRegistry, SessionServices
 from server.sessions.sandbox_claims import SandboxCollector
@@ -104,6 +108,13 @@ class RunningServer:
     sockets: SocketRegistry
     storage: StorageAccount
 
+    async def hand_over(self, reason: str, wait_s: float, cut_short: Callable[[], bool]) -> None:
+        """Let other servers on the same database, if there are any, go on with the sessions; see `leaving.hand_over`."""
+        registry = self.manager.registry
+        await hand_over(
+            registry, registry.services.nodes, CloseReason(codes.CLOSE_GOING_AWAY, reason), wait_s, cut_short
+        )
+
     async def drain(self, reason: str) -> None:
         """End every session's work and close every socket with `reason`, before the process stops."""
         log.info("draining: %d sessions awake, %d sockets", self.manager.active_session_count, len(self.sockets))
@@ -168,6 +179,10 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     kept = settings.sessions
     retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
     ends.push_async_callback(retention.aclose)
+    if nodes is not None:
+        left_files = LeftFiles(nodes, files, parts.executors.disk)
+        ends.push_async_callback(left_files.aclose)
+        left_files.start()
     watcher = RevocationWatcher(authenticator, parts.sockets)
     if rows is not None:
         rows.watch(watcher.reread_soon)

@@ -5,6 +5,7 @@ from agent.session.messages import (
     Decision,
     Delta,
     Fail,
+    HandOver,
     Input,
     ModelDone,
     ModelFailed,
@@ -90,6 +91,8 @@ def _handle(session: Session, message: Input) -> Accepted | SubmissionRefusal | 
             tool_calls.on_notes_written(session, message)
         case Recover():
             recovery.on_recover(session)
+        case HandOver():
+            session.leaving = True
         case Stop():
             recovery.on_stop(session)
         case Fail():

@@ -155,6 +155,10 @@ class Recover(msgspec.Struct, frozen=True):
     """The session was loaded: work that was under way when it was last awake has ended."""
 
 
+class HandOver(msgspec.Struct, frozen=True):
+    """Another server goes on with the session once what runs has ended: no further turn begins here."""
+
+
 class Stop(msgspec.Struct, frozen=True):
     """The server stops, or puts the session to sleep: end what runs, keep the session."""
 
@@ -192,6 +196,7 @@ Input = (
     | OwnerUploadedNotes
     | NotesWritten
     | Recover
+    | HandOver
     | Stop
     | Fail
 )

@@ -96,15 +96,16 @@ class Session:
 
     `share_id`: of the link that the sender of the input under decision came by; empty for the owner.
 
-    `saving`: id of the snapshot that is being taken; `held_calls` start after it. `save_tried`: id of the last one that was.
+    `leaving`: no further turn begins here. `saving`: id of the snapshot that is being taken; `held_calls` start after it. `save_tried`: id of the last one that was.
 
     `emit` folds each event into the state at once, so that the rest of the decision sees it. The caller of `decide` stores
     the events before anybody sees them or an effect begins. If they cannot be stored, it loads the Session anew.
     """
 
-    def __init__(self, state: SessionState, rules: Rules) -> None:
+    def __init__(self, state: SessionState, rules: Rules, *, leaving: bool = False) -> None:
         self.state = state
         self.rules = rules
+        self.leaving = leaving
         self.model_call_id: str | None = None
         self.summary_id: str | None = None
         self.title_id: str | None = None

@@ -33,8 +33,8 @@ NOTES_FRACTION = 0.125
 
 
 def next_turn(session: Session) -> None:
-    """Begin the turn of the oldest queued input, if nothing is under way."""
-    if not session.working and session.state.view.queued:
+    """Begin the turn of the oldest queued input, if nothing is under way and no other server is to go on."""
+    if not session.leaving and not session.working and session.state.view.queued:
         _begin_turn(session, session.state.view.queued[0])
 
 

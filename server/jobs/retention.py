@@ -44,11 +44,13 @@ class Retention:
         await self._tasks.aclose()
 
     async def sweep(self, now: datetime) -> int:
-        """Delete one batch; returns the number deleted. A session with sockets or work is left alone. Raises `JournalError`."""
+        """Delete one batch; returns the number deleted. A session with sockets here, or that a server runs, is left alone. Raises `JournalError`."""
         deleted = 0
         for session_id in await self._manager.journal.stale(
             self._before(now, self._after_s), self._before(now, self._empty_after_s), AT_ONCE
         ):
+            if not self._manager.registry.ownership.is_first:
+                break
             if self._manager.is_used(session_id):
                 continue
             try:

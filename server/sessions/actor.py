@@ -331,7 +331,7 @@ class SessionActor:
     async def _reload(self) -> None:
         head = await self._recorder.stored_head()
         state = await load_state(self._journal, self.session_id, head, self._session.state.view.model)
-        self._session = Session(state, self._rules)
+        self._session = Session(state, self._rules, leaving=self._session.leaving)
         self.broadcaster.advance(head)
 
     async def _end(self) -> None:

@@ -55,7 +55,7 @@ class SessionManager:
         self.registry = registry
         self._default_model = registry.services.default_model
         self._owner_tokens = registry.services.owner_tokens
-        self._delete_workspace = delete_workspace
+        self._delete_workspace = registry.remove_files = delete_workspace
         self._collector = collector
 
     async def create_session(
@@ -154,8 +154,12 @@ class SessionManager:
             actor = self.registry.get(session_id)
             if actor is not None:
                 await self.registry.end(actor, DELETED_REASON)
-            await self._delete_workspace(row)  # before its record: cut short here, it can be deleted again
-            await self.journal.delete(session_id)
+            elsewhere = await self.registry.ownership.runs_elsewhere(session_id)
+            if elsewhere:
+                await self.journal.delete(session_id)  # so that the other server ends it, and writes no more files
+            await self._delete_workspace(row)
+            if not elsewhere:
+                await self.journal.delete(session_id)  # after its files: cut short here, it can be deleted again
             self.registry.ports.deleted(session_id)
             await self.registry.services.quotas.refresh_soon(row.user_id)
             self._collector.soon()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
@@ -37,11 +37,14 @@ class SessionRegistry:
     """The active sessions: at most one actor each.
 
     `ports`: of all sessions that are active or followed. `shared`: what is done about sessions of other servers, if there are any. A session's lock is held while its actor is looked up or started,
-    and while the session is deleted. `draining`: no session is activated any more.
+    and while the session is deleted. `leaving`: none is activated any more, other servers do that; `draining`: all end.
+    `remove_files`: removes those of a session that another server deleted while it ran here.
     """
 
     def __init__(self, services: SessionServices, settings: SessionSettings) -> None:
+        self.leaving = False
         self.draining = False
+        self.remove_files: Callable[[SessionRow], Awaitable[None]] | None = None
         self.services = services
         self._journal = services.journal
         self._settings = settings
@@ -70,6 +73,10 @@ class SessionRegistry:
     def count(self) -> int:
         """How many sessions are active, or being activated."""
         return self._capacity.reserved
+
+    def refusal(self) -> str:
+        """Why this server accepts no work now; empty if it does."""
+        return "the server is stopping" if self.draining or self.leaving else self.ownership.refusal()
 
     def all(self) -> list[SessionActor]:
         """The actors of the active sessions."""
@@ -149,11 +156,11 @@ class SessionRegistry:
         `user_id`: the owner, where the caller knows it; saves one read of a sleeping session. Raises `SessionNotFound`,
         `SessionCapacityError`, `GoingAway`, `JournalError`.
         """
-        if self.draining:
-            raise GoingAway
         async with self.lock(session_id):
             actor = self._actors.get(session_id)
-            if actor is not None and await self._got_owner_token(actor):
+            if self.draining or (self.leaving and (actor is None or actor.stopping)):
+                raise GoingAway
+            if actor is not None and not self.leaving and await self._got_owner_token(actor):
                 actor.stop()
             if actor is not None and actor.stopping:
                 await actor.ended.wait()
@@ -205,7 +212,14 @@ class SessionRegistry:
         actor = self._actors.get(session_id)
         if actor is not None:
             actor.stop(DELETED_REASON)
+            self._tasks.start(self._remove_after(actor), f"{session_id}/files")
         self.ports.deleted(session_id)
+
+    async def _remove_after(self, actor: SessionActor) -> None:
+        """Its tools may have written files after the other server removed them."""
+        await actor.ended.wait()
+        if self.remove_files is not None:
+            await self.remove_files(actor.row)
 
     def _drop(self, actors: list[SessionActor], *, lost: bool = False) -> None:
         """Cancel these actors, those too that have not begun."""
@@ -307,7 +321,7 @@ class SessionRegistry:
 
     async def _reserve(self, user_id: str) -> None:
         """Reserve a place; evict the session that is idle for longest if there is none. Raises `SessionCapacityError`."""
-        if self.draining:
+        if self.draining or self.leaving:
             raise GoingAway
         while True:
             try:

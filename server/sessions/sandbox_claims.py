@@ -25,6 +25,9 @@ from server.util.clock import utc_now
 SWEEP_S = 300.0
 """Time between two looks for sandboxes that nobody needs any more. One that is left over costs its owner money."""
 
+OTHERS_S = 10.0
+"""How often a server that is not the first looks whether it is."""
+
 SWEEP_RETRY_S = 10.0
 """Pause after a failure to delete one; it doubles up to an hour."""
 
@@ -155,7 +158,7 @@ class SandboxCollector:
     async def sweep(self) -> float:
         """Look at all claims once. Returns the seconds until the next look is due. Raises `JournalError`."""
         claims = await self._journal.claims()
-        self._metrics.claims.set(len(claims))
+        self._metrics.claims.set(len(claims) if self._is_first else 0)  # of several servers one counts them
         held = {claim.claim_id for claim in claims}
         self._failed = {claim_id: failed for claim_id, failed in self._failed.items() if claim_id in held}
         now = asyncio.get_running_loop().time()
@@ -172,11 +175,20 @@ class SandboxCollector:
         due = [failed.not_before - now for failed in self._failed.values()]
         return max(0.0, min([SWEEP_S, *due]))
 
+    @property
+    def _is_first(self) -> bool:
+        assert self._sessions is not None
+        return self._sessions.ownership.is_first
+
     async def _run(self) -> None:
+        """Of several servers the first looks from time to time, and each when it knows of something to delete."""
         while True:
+            pause = OTHERS_S
+            asked = self._soon.is_set()
             self._soon.clear()
             try:
-                pause = await self.sweep()
+                if asked or self._is_first:
+                    pause = await self.sweep()
             except JournalError as error:
                 log.warning("claims of remote sandboxes cannot be listed; trying again: %s", error)
                 pause = SWEEP_RETRY_S
@@ -229,7 +241,8 @@ class SandboxCollector:
                 async with self._sessions.lock(claim.session_id):  # it must not be activated meanwhile
                     if await self._phase(claim.session_id) == "awake":
                         return False
-                    return await self._delete_claimed(claim, token)
+                    async with self._sessions.ownership.held(claim.session_id):
+                        return await self._delete_claimed(claim, token)
             except (SandboxError, JournalError) as error:
                 self._note_failure(claim, error)
                 return False

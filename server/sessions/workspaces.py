@@ -24,6 +24,12 @@ def stored_folders(data: Path, session_id: str) -> tuple[Path, ...]:
     return (workspace_folder(data, session_id), snapshots_folder(data, session_id))
 
 
+def stored_sessions(data: Path) -> list[str]:
+    """The ids of all sessions with stored files. Blocks. Raises OSError."""
+    folders = [data / WORKSPACES, data / SNAPSHOTS]
+    return sorted({one.name for folder in folders if folder.exists() for one in folder.iterdir()})
+
+
 def stored_files(data: Path, session_id: str, limits: WorkspaceLimits) -> int:
     """The bytes that a session's files take on the disk. Blocks. Raises OSError."""
     return sum(WorkspaceQuota(folder, limits).used().size for folder in stored_folders(data, session_id))

@@ -31,6 +31,7 @@ from server.transport.socket_protocol import FRAMES_PER_S_FACTOR, SocketProtocol
 log = logging.getLogger("holdfast.server")
 
 POLL_S = 0.02
+HandOver = Callable[[str, Callable[[], bool]], Awaitable[None]]
 Drain = Callable[[str], Awaitable[None] | None]
 
 
@@ -45,9 +46,9 @@ HEAD_BYTES = 32_768
 class Server(uvicorn.Server):
     """Serves `app` on sockets made elsewhere, from its lifespan's start to its end.
 
-    A stop (a signal, or `should_exit`) closes the listening sockets, calls `app.state.drain(reason)` if there is one,
-    and waits until each websocket has sent its close frame. Then uvicorn closes what is left. All of that takes at most
-    `graceful_shutdown_s`; a second signal cuts it short. `announce` is called once the server accepts connections.
+    A stop (a signal, or `should_exit`) closes the listening sockets, calls `app.state.hand_over(reason, cut_short)` and
+    `app.state.drain(reason)` if there are any, and waits until each websocket has sent its close frame. Then uvicorn closes what is left. All of that after the
+    handing over takes at most `graceful_shutdown_s`; a second signal cuts it short. `announce` is called once the server accepts connections.
     """
 
     def __init__(self, app: Starlette, settings: Settings, announce: Callable[[], None] = lambda: None) -> None:
@@ -91,14 +92,24 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, drain the app and its websockets, then close what is left."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._settings.server.graceful_shutdown_s
         for server in self.servers:
             server.close()
             await server.wait_closed()  # before uvicorn closes the sockets that it accepts on
+        hand_over: HandOver | None = getattr(self._app.state, "hand_over", None)
+        if hand_over is not None:
+            self._close_idle()
+            await hand_over(websocket.STOP_REASON, lambda: self.force_exit)
+        deadline = loop.time() + self._settings.server.graceful_shutdown_s
         await self._drain(deadline)
         left = max(0.0, deadline - loop.time())
         self.config.timeout_graceful_shutdown = max(1, math.ceil(left))
         await super().shutdown(sockets)
+
+    def _close_idle(self) -> None:
+        """Close connections that wait for a request, and the others once it is answered: a proxy would send the next one here."""
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, HttpProtocol):
+                connection.shutdown()
 
     async def _drain(self, deadline: float) -> None:
         drain: Drain | None = getattr(self._app.state, "drain", None)

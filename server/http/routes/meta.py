@@ -18,19 +18,19 @@ from server.util.refusal import HTTPRefusal
 class MetaRoutes:
     """Handlers of the routes about the server.
 
-    `config` gives the answer of `GET /api/config`, for a caller with credentials (True) or without (False). `draining`
-    says whether the server is stopping. `metrics` is None where metrics are off. `openapi` gives the OpenAPI document.
+    `config` gives the answer of `GET /api/config`, for a caller with credentials (True) or without (False). `refusal`
+    says why the server accepts no work now; empty if it does. `metrics` is None where metrics are off. `openapi` gives the OpenAPI document.
     """
 
     def __init__(
         self,
         config: Callable[[bool], schemas.Config],
-        draining: Callable[[], bool],
+        refusal: Callable[[], str],
         metrics: Callable[[], bytes] | None,
         openapi: Callable[[], dict[str, Any]],
     ) -> None:
         self._config = config
-        self._draining = draining
+        self._refusal = refusal
         self._metrics = metrics
         self._openapi = openapi
 
@@ -39,9 +39,9 @@ class MetaRoutes:
         return json_response(schemas.Status("ok"))
 
     async def readyz(self, request: Request) -> Response:
-        """Check that the server accepts work; 503 while it stops."""
-        if self._draining():
-            return HTTPRefusal("unavailable", "the server is stopping").as_response()
+        """Check that the server accepts work; 503 while it stops, or has not reached its database for too long."""
+        if why := self._refusal():
+            return HTTPRefusal("unavailable", why).as_response()
         return json_response(schemas.Status("ready"))
 
     async def metrics(self, request: Request) -> Response:

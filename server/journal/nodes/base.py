@@ -26,7 +26,15 @@ class Nodes(Protocol):
 
     @property
     def is_first(self) -> bool:
-        """Whether this node has lived for longest, and so does what only one is to do. No promise: two may be, for a moment."""
+        """Whether this node, of those that do not drain, has lived for longest, and so does what only one is to do. No promise: two may be,
+        for a moment.
+        """
+
+    async def others_stay(self) -> bool:
+        """Whether another node lives that is not about to stop: it can go on with what this one runs. Raises `JournalError`."""
+
+    def drain(self) -> None:
+        """This node is about to stop: with the next beat another is first, and no other counts on it."""
 
     def watch(self, lost: Callable[[], None]) -> None:
         """Call `lost` in the event loop when this node may not run sessions any more: it must drop all of them."""
@@ -82,6 +90,9 @@ class Nodes(Protocol):
 
     async def heads(self, session_ids: Sequence[str]) -> dict[str, int]:
         """How far these sessions are stored. One that is missing was deleted. Raises `JournalError`."""
+
+    async def deleted(self, session_ids: Sequence[str]) -> list[str]:
+        """Those of these sessions that were deleted, as far as that is remembered. Raises `JournalError`."""
 
     async def read_after(self, wanted: Sequence[tuple[str, int]]) -> dict[str, list[Record]]:
         """Of each session the next records after a position, in order and without a hole; as many as `Journal.read` gives.

@@ -4,8 +4,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-NodeState = Literal["alive", "late", "dead"]
-"""`late`: its lease is over, and no other node has declared it dead yet. `dead`: it stopped, or was declared dead."""
+NodeState = Literal["alive", "draining", "late", "dead"]
+"""`draining`: it is about to stop, and lets its turns end. `late`: its lease is over, and no other node has declared it dead yet. `dead`: it stopped, or was declared dead."""
 
 
 class Load(NamedTuple):

@@ -35,6 +35,16 @@ class NodesSettings(SettingsGroup, frozen=True, kw_only=True):
         ),
     ] = 2.0
 
+    drain_s: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=3_600,
+            description="How long turns that run may take to end when this server is told to stop and others go on; then they are stopped. "
+            "Give whatever stops it so much more time.",
+        ),
+    ] = 30.0
+
     @property
     def called(self) -> str:
         """This server's name for people."""

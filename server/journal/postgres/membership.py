@@ -20,16 +20,19 @@ _JOIN = """
     VALUES (%s, %s, %s, clock_timestamp() + %s * interval '1 second')
 """
 _BEAT = """
-    UPDATE nodes SET good_until = clock_timestamp() + %s * interval '1 second', beat_at = clock_timestamp(), sessions = %s, sockets = %s
+    UPDATE nodes SET good_until = clock_timestamp() + %s * interval '1 second', beat_at = clock_timestamp(), sessions = %s, sockets = %s,
+        draining = %s
     WHERE node = %s AND NOT dead
     RETURNING (SELECT count(*) FROM nodes WHERE NOT dead),
-        (SELECT node FROM nodes WHERE NOT dead ORDER BY joined_at, node LIMIT 1), (SELECT epoch FROM meta)
+        (SELECT node FROM nodes WHERE NOT dead AND NOT draining ORDER BY joined_at, node LIMIT 1), (SELECT epoch FROM meta)
 """
 _OTHERS = "SELECT node, name FROM nodes WHERE NOT dead AND good_until > clock_timestamp() AND node <> %s"
+_OTHERS_STAY = f"SELECT EXISTS ({_OTHERS} AND NOT draining)"
 _DECLARE = "UPDATE nodes SET dead = true WHERE NOT dead AND good_until < clock_timestamp() RETURNING node, name"
 _LEAVE = "UPDATE nodes SET dead = true, good_until = clock_timestamp() WHERE node = %s"
 _EVERYBODY = """
-    SELECT node, name, version, CASE WHEN dead THEN 'dead' WHEN good_until < clock_timestamp() THEN 'late' ELSE 'alive' END,
+    SELECT node, name, version, CASE WHEN dead THEN 'dead' WHEN good_until < clock_timestamp() THEN 'late'
+        WHEN draining THEN 'draining' ELSE 'alive' END,
         joined_at AT TIME ZONE 'UTC', beat_at AT TIME ZONE 'UTC',
         greatest(0, extract(epoch FROM clock_timestamp() - beat_at))::float8, sessions, sockets
     FROM nodes ORDER BY dead, joined_at, node
@@ -39,22 +42,22 @@ _OWNERS = """
     WHERE s.session_id = ANY(%s) AND NOT s.deleted
 """
 _FORGET = "DELETE FROM nodes WHERE dead AND good_until < clock_timestamp() - %s * interval '1 second'"
-_LIVES = "EXISTS (SELECT FROM nodes n WHERE n.node = s.owner AND NOT n.dead)"
-OWNER = f"SELECT s.term, s.owner, {_LIVES} FROM sessions s WHERE s.session_id = %s AND NOT s.deleted"
+LIVES = "EXISTS (SELECT FROM nodes n WHERE n.node = s.owner AND NOT n.dead)"
+OWNER = f"SELECT s.term, s.owner, {LIVES} FROM sessions s WHERE s.session_id = %s AND NOT s.deleted"
 """A session's term, its owner, and whether that lives."""
 _ORPHANS = f"""
     SELECT s.session_id FROM sessions s
-    WHERE s.unfinished AND NOT s.deleted AND NOT {_LIVES}
+    WHERE s.unfinished AND NOT s.deleted AND NOT {LIVES}
     UNION SELECT s.session_id FROM sessions s
-    WHERE s.key IN (SELECT session FROM inbox) AND NOT s.deleted AND NOT {_LIVES} LIMIT %s
+    WHERE s.key IN (SELECT session FROM inbox) AND NOT s.deleted AND NOT {LIVES} LIMIT %s
 """
 
 
 class Seen(NamedTuple):
-    """What a beat found: how many nodes live, which of them for longest, and the ordinal of the epoch."""
+    """What a beat found: how many nodes live, which of those that do not drain for longest (None: all drain), and the ordinal of the epoch."""
 
     living: int
-    first: int
+    first: int | None
     epoch: int
 
 
@@ -75,9 +78,9 @@ def join(connection: Connection, number: int, name: str, lease_s: float) -> None
     connection.execute(_JOIN, (number, encode(name), encode(__version__), lease_s))
 
 
-def beat(connection: Connection, number: int, load: Load, lease_s: float) -> Seen | None:
+def beat(connection: Connection, number: int, load: Load, lease_s: float, *, draining: bool) -> Seen | None:
     """Live for another lease; None if the node was declared dead."""
-    found = connection.execute(_BEAT, (lease_s, *load, number)).fetchone()
+    found = connection.execute(_BEAT, (lease_s, *load, draining, number)).fetchone()
     return None if found is None else Seen(*found)
 
 
@@ -92,6 +95,12 @@ def declare(connection: Connection) -> list[Node]:
 def others(connection: Connection, number: int) -> list[Node]:
     """The other nodes whose lease is not over."""
     return [Node(one, name.decode()) for one, name in connection.execute(_OTHERS, (number,), binary=True)]
+
+
+def others_stay(connection: Connection, number: int) -> bool:
+    """Whether another node lives that is not about to stop."""
+    found = connection.execute(_OTHERS_STAY.encode(), (number,)).fetchone()
+    return found is not None and bool(found[0])
 
 
 def leave(connection: Connection, number: int) -> None:

@@ -12,6 +12,7 @@ from server.journal.base import (
     Spent,
     Stored,
 )
+from server.journal.postgres.membership import LIVES
 from server.journal.postgres.rows import CLAIM_COLUMNS, ROW_COLUMNS, SEQ_MAX, encode, fold, held_claim, session_row
 from server.journal.postgres.schema import Connection
 from server.journal.queries import Bounds, Found, Listing
@@ -51,14 +52,14 @@ _SPENT = "SELECT tokens, microdollars FROM spending WHERE user_id = %s AND day =
 _UNFINISHED = "SELECT session_id FROM sessions WHERE unfinished AND NOT deleted ORDER BY last_active_at, session_id"
 _AT_REST = "NOT deleted AND NOT unfinished AND state IN ('idle', 'closed')"
 _STALE = f"""
-    SELECT session_id FROM sessions
-    WHERE {_AT_REST} AND (last_active_at < %s OR (message_count = 0 AND last_active_at < %s))
+    SELECT session_id FROM sessions s
+    WHERE {_AT_REST} AND NOT {LIVES} AND (last_active_at < %s OR (message_count = 0 AND last_active_at < %s))
     ORDER BY last_active_at, session_id LIMIT %s
 """
 _UNEXPORTED = f"""
     SELECT head, term, {ROW_COLUMNS} FROM (
-        SELECT DISTINCT ON (user_id) * FROM sessions
-        WHERE {_AT_REST} AND message_count > 0 AND exported < head
+        SELECT DISTINCT ON (user_id) * FROM sessions s
+        WHERE {_AT_REST} AND NOT {LIVES} AND message_count > 0 AND exported < head
             AND user_id <> ALL (%s::bytea[]) AND session_id <> ALL (%s::bytea[])
         ORDER BY user_id, last_active_at, session_id
     ) AS due ORDER BY last_active_at, session_id LIMIT %s

@@ -7,6 +7,7 @@ from server.journal.postgres.rows import encode
 from server.journal.postgres.schema import Connection
 
 _HEADS = "SELECT session_id, head FROM sessions WHERE session_id = ANY(%s::bytea[]) AND NOT deleted"
+_DELETED = "SELECT session_id FROM sessions WHERE session_id = ANY(%s::bytea[]) AND deleted"
 _READ = f"""
     SELECT w.session_id, e.seq, e.span, e.data
     FROM unnest(%s::bytea[], %s::bigint[]) AS w(session_id, after)
@@ -26,6 +27,12 @@ def heads(connection: Connection, session_ids: Sequence[str]) -> dict[str, int]:
     """See `Nodes.heads`."""
     found = connection.execute(_HEADS, ([*map(encode, session_ids)],), binary=True)
     return {session_id.decode(): head for session_id, head in found}
+
+
+def deleted(connection: Connection, session_ids: Sequence[str]) -> list[str]:
+    """See `Nodes.deleted`."""
+    found = connection.execute(_DELETED, ([*map(encode, session_ids)],), binary=True)
+    return [session_id.decode() for (session_id,) in found]
 
 
 def read_after(connection: Connection, wanted: Sequence[tuple[str, int]]) -> dict[str, list[Record]]:

@@ -138,6 +138,7 @@ STEPS = (
     );
     CREATE INDEX credentials_by_user ON credentials (kind, user_id);
     """,
+    "ALTER TABLE nodes ADD COLUMN draining boolean NOT NULL DEFAULT false",  # it is about to stop
 )
 """Step i takes a database of version i to version i + 1."""
 

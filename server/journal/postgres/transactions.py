@@ -71,7 +71,7 @@ _CLAIM = f"""
     ON CONFLICT (claim_id) DO UPDATE SET user_id = excluded.user_id, kind = excluded.kind, detail = excluded.detail
 """
 _EXPORTED = "UPDATE sessions SET exported = greatest(exported, %s) WHERE key = %s"
-_PURGED = "SELECT session FROM purges LIMIT 1"
+_PURGED = "SELECT session FROM purges LIMIT 1 FOR UPDATE SKIP LOCKED"
 _PURGE = "DELETE FROM {0} WHERE session = %s AND seq IN (SELECT seq FROM {0} WHERE session = %s ORDER BY seq LIMIT %s)"
 _PURGE_REST = (
     "DELETE FROM submissions WHERE session = %s",

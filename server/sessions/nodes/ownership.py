@@ -1,6 +1,9 @@
 """Ownership: which sessions this server may run, where several share a database. A server that is alone may run all."""
 
-from server.journal.base import Journal, Unavailable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from server.journal.base import Deleted, Journal, NotFound, Unavailable
 from server.journal.nodes.base import Nodes, OwnedElsewhere
 
 Moment = tuple[str, int]
@@ -24,10 +27,16 @@ class Ownership:
         """The present moment."""
         return self._journal.epoch, 0 if self._nodes is None else self._nodes.number
 
+    def refusal(self) -> str:
+        """Why this server may run no session now; empty if it may."""
+        if self._nodes is None or self._nodes.is_good:
+            return ""
+        return "this server has not reached the database for too long; try again"
+
     def check(self, moment: Moment | None = None) -> None:
         """Raise `Unavailable` if this server may run no session now, or the moment is over."""
-        if self._nodes is not None and not self._nodes.is_good:
-            raise Unavailable("this server has not reached the database for too long; try again")
+        if why := self.refusal():
+            raise Unavailable(why)
         if moment is not None and self.moment != moment:
             raise Unavailable("a new epoch of the journal began meanwhile, or this server's lease was over; try again")
 
@@ -36,6 +45,22 @@ class Ownership:
         self.check()
         if await self.runs_elsewhere(session_id):
             raise OwnedElsewhere(f"session {session_id} runs at another server")
+
+    @asynccontextmanager
+    async def held(self, session_id: str) -> AsyncIterator[None]:
+        """No other server takes the session during the block. Raises `JournalError`."""
+        if self._nodes is None:
+            yield
+            return
+        try:
+            lease = await self._journal.acquire(session_id)
+        except (NotFound, Deleted):
+            yield  # nobody takes it
+            return
+        try:
+            yield
+        finally:
+            await self._journal.release(lease)
 
     async def runs_elsewhere(self, session_id: str) -> bool:
         """Whether another server on the same database runs the session. Raises `JournalError`."""

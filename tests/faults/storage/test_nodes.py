@@ -65,15 +65,26 @@ def answer(request: Request) -> Answer:
 @contextlib.asynccontextmanager
 async def two(zygote: Zygote, folder: Path, database: str) -> AsyncIterator[tuple[ServerProcess, ServerProcess]]:
     """Two servers on one database."""
+    async with (
+        ScriptedModel(answer, allow_complaints=True) as model,
+        servers(zygote, folder, database, model) as made,
+    ):
+        yield made[0], made[1]
+
+
+@contextlib.asynccontextmanager
+async def servers(
+    zygote: Zygote, folder: Path, database: str, model: ScriptedModel
+) -> AsyncIterator[list[ServerProcess]]:
+    """The same, with a model of the test's own."""
     async with contextlib.AsyncExitStack() as ends:
-        model = await ends.enter_async_context(ScriptedModel(answer, allow_complaints=True))
         made = []
         for name in ("a", "b"):
             settings = node(folder / name / "data", model, database)
             server = ServerProcess(zygote, folder / name, settings, hooks=[ON_A_TEST_SERVER])
             made.append(await ends.enter_async_context(server))
             await server.start()
-        yield made[0], made[1]
+        yield made
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=in_the_long_form)])

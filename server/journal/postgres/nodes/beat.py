@@ -49,6 +49,8 @@ class Beat:
         self.lease = NodeLease(settings.lease_s)
         self.report: Callable[[], Load] = lambda: self._load
         """Called in the event loop: what this node has to do."""
+        self.draining = False
+        """Set in the event loop: the node is about to stop."""
         self._load = Load(0, 0)
         self._name = settings.called
         self.link: Link | None = None
@@ -101,7 +103,7 @@ class Beat:
     def _beat(self, link: Link) -> None:
         sent = time.monotonic()
         with link as connection:
-            seen = membership.beat(connection, self.number, self._load, self.lease.lease_s)
+            seen = membership.beat(connection, self.number, self._load, self.lease.lease_s, draining=self.draining)
         if seen is None:
             self._begin_anew()
             return

@@ -68,7 +68,7 @@ class PostgresNodes:
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
         self.living = 1
-        self._first = 0
+        self._first: int | None = None
 
     @property
     def number(self) -> int:
@@ -82,8 +82,16 @@ class PostgresNodes:
 
     @property
     def is_first(self) -> bool:
-        """Whether this node has lived for longest."""
-        return self.is_good and self._first == self.number
+        """Whether this node, of those that do not drain, has lived for longest."""
+        return self.is_good and not self._beat.draining and self._first == self.number
+
+    async def others_stay(self) -> bool:
+        """Whether another node can go on with what this one runs."""
+        return await self._queries.put(lambda db: membership.others_stay(db, self.number))
+
+    def drain(self) -> None:
+        """This node is about to stop."""
+        self._beat.draining = True
 
     def watch(self, lost: Callable[[], None]) -> None:
         """Call `lost` when this node may not run sessions any more."""
@@ -157,6 +165,10 @@ class PostgresNodes:
     async def heads(self, session_ids: Sequence[str]) -> dict[str, int]:
         """How far these sessions are stored."""
         return await self._queries.put(lambda db: reading.heads(db, session_ids))
+
+    async def deleted(self, session_ids: Sequence[str]) -> list[str]:
+        """Those of these sessions that were deleted."""
+        return await self._queries.put(lambda db: reading.deleted(db, session_ids))
 
     async def read_after(self, wanted: Sequence[tuple[str, int]]) -> dict[str, list[Record]]:
         """The next records of each session."""

@@ -1,6 +1,6 @@
 """Recovery: how a session continues after a crash, a stop, or a fault, as scripts."""
 
-from agent.session.messages import CancelWork, Fail, Recover, Stop, SubmissionRefusal, ToolSpent, ToolStepped
+from agent.session.messages import CancelWork, Fail, HandOver, Recover, Stop, SubmissionRefusal, ToolSpent, ToolStepped
 from protocol import events as ev
 from protocol.content import AssistantMessage, Step, ToolMessage
 from protocol.submissions import Compact, Interrupt
@@ -157,3 +157,15 @@ def test_sub_agent_that_exhausts_the_budget_ends_the_turn() -> None:
     assert script.handle(ToolSpent("c1", USAGE)) == ["usage", "tool_state_change", "error"]
     assert script.last(ev.ErrorEvent).code == "budget_exhausted"
     assert any(isinstance(effect, CancelWork) for effect in script.effects)
+
+
+def test_a_session_that_another_server_goes_on_with_ends_its_turn_and_begins_no_further_one() -> None:
+    script = Script()
+    script.say("one")
+    script.say("two")
+    assert script.handle(HandOver()) == []
+    script.finish()
+    assert script.view.state == "idle" and [queued.text for queued in script.view.queued] == ["two"]
+    assert script.handle(Stop()) == []
+    script.restart()
+    assert script.handle(Recover()) == ["processing"]

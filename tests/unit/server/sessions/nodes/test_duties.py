@@ -1,0 +1,113 @@
+"""Duties of one of several servers: what rests everywhere is judged, exported and deleted, and nothing that another server runs."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.util.executors import Executors
+from protocol import events as ev
+from protocol.submissions import UserInput
+from server.jobs.left_files import LeftFiles
+from server.jobs.retention import Retention
+from server.journal.base import SessionRow
+from server.journal.nodes.base import OwnedElsewhere
+from server.sessions.workspaces import snapshots_folder, workspace_folder
+from tests.support.live import Live, client
+from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, stream
+from tests.support.network.http_client import http_client
+from tests.support.polling import eventually
+from tests.unit.server.sessions.nodes.two import two
+
+LATER = timedelta(days=1_000)
+
+
+async def sleep_now(live: Live, session_id: str) -> None:
+    actor = live.manager.registry.get(session_id)
+    assert actor is not None
+    await eventually(lambda: actor.may_sleep)
+    await live.manager.registry.end(actor)
+
+
+async def test_a_session_that_another_server_runs_is_neither_exported_nor_deleted(
+    tmp_path: Path, database: str
+) -> None:
+    async with (
+        ScriptedModel(lambda _: stream(Text("Hello."), Finish())) as model,
+        two(tmp_path, database, model, lease_s=1.0) as (a, b),
+    ):
+        await eventually(lambda: a.manager.registry.ownership.is_first)
+        async with client(b) as talker:
+            await talker.send(UserInput(text="hello"))
+            await talker.until_type(ev.TurnComplete)
+            session_id = talker.ready.session_id
+        old = Retention(a.manager, after_days=1, empty_after_s=0)
+        not_first = Retention(b.manager, after_days=1, empty_after_s=0)
+        assert await a.manager.journal.unexported(1) == []
+        assert await old.sweep(datetime.now(UTC) + LATER) == 0
+        await sleep_now(b, session_id)
+        assert [stat.row.session_id for stat in await a.manager.journal.unexported(1)] == [session_id]
+        assert await not_first.sweep(datetime.now(UTC) + LATER) == 0
+        assert await old.sweep(datetime.now(UTC) + LATER) == 1
+
+
+async def test_nobody_takes_a_session_while_a_duty_holds_it(tmp_path: Path, database: str) -> None:
+    async with two(tmp_path, database) as (a, b):
+        session_id = await b.manager.create_session("local")
+        await sleep_now(b, session_id)
+        async with a.manager.registry.ownership.held(session_id):
+            with pytest.raises(OwnedElsewhere):
+                async with b.manager.registry.activated(session_id):
+                    pass
+        async with b.manager.registry.activated(session_id):
+            assert b.manager.registry.get(session_id) is not None
+        async with a.manager.registry.ownership.held("nobody's"):
+            assert a.manager.registry.get(session_id) is None
+
+
+async def test_files_of_a_session_that_is_deleted_where_it_does_not_run_are_removed_where_it_ran(
+    tmp_path: Path, database: str
+) -> None:
+    gate = Gate()
+    async with (
+        ScriptedModel(lambda _: stream(Text("Once "), gate), allow_complaints=True) as model,
+        two(tmp_path, database, model) as (a, b),
+        client(a) as teller,
+        http_client(b.http) as http,
+    ):
+        session_id = (await teller.synced()).ready.session_id
+        folder = workspace_folder(tmp_path / "files", session_id)
+        await teller.send(UserInput(text="tell"))
+        await teller.until_type(ev.AssistantChunk)
+
+        async def too_early(row: SessionRow) -> None:
+            folder.mkdir(parents=True)
+            (folder / "late.txt").write_text("a tool wrote it before it heard")
+
+        b.manager._delete_workspace = too_early
+        assert (await http.delete(f"/api/sessions/{session_id}")).status_code == 204
+        assert (await teller.closed())[0] == 4404
+        await eventually(lambda: not folder.exists())
+        assert not a.manager.registry.all()
+        gate.open()
+
+
+async def test_left_files_are_removed_of_deleted_sessions_alone(tmp_path: Path, database: str) -> None:
+    files = tmp_path / "files"
+    async with two(tmp_path, database) as (a, b):
+        there, gone = [await a.manager.create_session("local") for _ in range(2)]
+        await a.manager.delete_session(gone)
+        for session_id in (there, gone, "of-another-database"):
+            for folder in (workspace_folder(files, session_id), snapshots_folder(files, session_id)):
+                folder.mkdir(parents=True)
+                (folder / "a.txt").write_text("a")
+        nodes = b.manager.registry.services.nodes
+        assert nodes is not None
+        executors = Executors()
+        try:
+            left = LeftFiles(nodes, files, executors.disk)
+            assert (await left.sweep(), await left.sweep()) == (1, 0)
+        finally:
+            await executors.aclose()
+        assert sorted(one.name for one in (files / "workspaces").iterdir()) == sorted([there, "of-another-database"])
+        assert sorted(one.name for one in (files / "snapshots").iterdir()) == sorted([there, "of-another-database"])
