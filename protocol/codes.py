@@ -177,6 +177,7 @@ DENIALS: Final = {
     "unauthorized": Denial(401, "no or bad credentials"),
     "forbidden": Denial(403, "the Origin or Host is not allowed, or the credentials lack the right that is needed"),
     "not_found": Denial(404, "no such session, or not yours; or no such route"),
+    "not_at_rest": Denial(409, "the session was not at rest at the position at which it was to be forked"),
     "file_exists": Denial(
         412, "the workspace has a file of that name, and the upload asked to replace none (`If-None-Match: *`)"
     ),

@@ -22,6 +22,7 @@ from server.http.middleware import AccessMiddleware
 from server.http.routes.admin import AdminRoutes
 from server.http.routes.ag_ui import AgUiRoutes
 from server.http.routes.files import FileRoutes
+from server.http.routes.forks import ForkRoutes
 from server.http.routes.login import LoginRoutes
 from server.http.routes.mcp import McpRoutes
 from server.http.routes.meta import MetaRoutes
@@ -154,6 +155,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
             openapi_document,
         ),
         SessionRoutes(sessions, parts.toolsets.projects, parts.executors.disk, parts.toolsets.give_servers),
+        ForkRoutes(running.forker, sessions),
         FileRoutes(sessions, parts.toolsets.workspace, parts.executors.disk, running.storage),
         McpRoutes(sessions),
         ShareRoutes(sessions, authenticator.shares, settings.server.public_address),

@@ -30,6 +30,7 @@ from server.journal.data_dir import DATABASE
 from server.journal.nodes.base import Nodes
 from server.journal.nodes.listing import Load
 from server.sessions.factory import SessionFactory, make_rules
+from server.sessions.forks.forker import Forker
 from server.sessions.manager import SessionManager
 from server.sessions.nodes.leaving import hand_over
 from server.sessions.quotas import USERS_MAX, Quotas
@@ -107,6 +108,7 @@ class RunningServer:
     observers: ObserverFactory
     sockets: SocketRegistry
     storage: StorageAccount
+    forker: Forker
 
     async def hand_over(self, reason: str, wait_s: float, cut_short: Callable[[], bool]) -> None:
         """Let other servers on the same database, if there are any, go on with the sessions; see `leaving.hand_over`."""
@@ -200,7 +202,8 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     exporter.start(manager.used, lambda: manager.registry.ownership.is_first)
     collector.start(manager.registry)
     watcher.start()
-    return RunningServer(manager, authenticator, users, observers, parts.sockets, storage)
+    forker = Forker(manager, storage, files, settings.workspace, parts.executors.walks)
+    return RunningServer(manager, authenticator, users, observers, parts.sockets, storage, forker)
 
 
 async def _load_later(parts: Parts) -> None:

@@ -11,7 +11,7 @@ from agent.tools import Entry
 from agent.tools.mcp import McpStatus, ServerLibrary
 from protocol.content import Access, Effort, SessionStatus
 from protocol.events import Event
-from protocol.limits import Limits
+from protocol.limits import MAX_SEQ, Limits
 from server.auth.credentials import MAX_TOKEN_CHARS
 from server.auth.principal import Right
 from server.journal.nodes.listing import NodeState
@@ -86,6 +86,16 @@ McpGiven = Annotated[
         description="by name: `url` and `headers`, or `command`, `args` and `env`; a bad one is refused alone",
     ),
 ]
+
+
+class Fork(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """What a session is forked with: the position `seq`, at which it was at rest; without it, the newest one.
+
+    `branch`: the fork keeps how the session was before an edit.
+    """
+
+    seq: Annotated[int, Meta(ge=0, le=MAX_SEQ)] | None = None
+    branch: bool = False
 
 
 class GivenServers(msgspec.Struct, forbid_unknown_fields=True):

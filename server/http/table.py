@@ -9,13 +9,14 @@ from starlette.routing import BaseRoute, Route
 from server.auth.authorization import Need, Rule
 from server.http import openapi, web
 from server.http.endpoints import Endpoint
-from server.http.routes import admin, ag_ui, files, login, mcp, meta, oauth, sessions, shares, tickets, upgrade
+from server.http.routes import admin, ag_ui, files, forks, login, mcp, meta, oauth, sessions, shares, tickets, upgrade
 
 TABLE: Final[Mapping[type, Sequence[Endpoint]]] = {
     web.PageRoutes: web.ENDPOINTS,
     web.StaticRoutes: web.STATIC_ENDPOINTS,
     meta.MetaRoutes: meta.ENDPOINTS,
     sessions.SessionRoutes: sessions.ENDPOINTS,
+    forks.ForkRoutes: forks.ENDPOINTS,
     files.FileRoutes: files.ENDPOINTS,
     mcp.McpRoutes: mcp.ENDPOINTS,
     shares.ShareRoutes: shares.ENDPOINTS,

@@ -14,16 +14,25 @@ EXPORT_FORMAT = 1
 """Version of the export file; raised when something changes that a reader may rely on."""
 
 
+class ForkedFrom(msgspec.Struct, frozen=True):
+    """Of which session a fork is, and up to which of its events. `branch`: it was made to keep how that session was before an edit."""
+
+    session_id: str
+    seq: int
+    branch: bool
+
+
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the row's column `options` holds as JSON: `shares`, the links that are valid now.
 
     `model_chosen`: whether the row's model was chosen for the session; otherwise it is the server's of that day. None: not known,
-    in rows of a new session and of older versions. `cwd`: the project folder that the session was made with, for good; empty: none.
+    in rows of a new session and of older versions. `cwd`: the project folder that the session was made with, for good; empty: none. `forked_from`: None: it is no fork.
     """
 
     shares: list[ShareLink] = []
     model_chosen: bool | None = None
     cwd: str = ""
+    forked_from: ForkedFrom | None = None
 
 
 PAGE_BYTES_MAX = 1_048_576
@@ -56,6 +65,7 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str
     seq: int
     cwd: str | UnsetType = UNSET
+    forked_from: ForkedFrom | UnsetType = UNSET
     mcp_refused: Annotated[
         dict[str, str] | UnsetType, Meta(description="of the MCP servers just given: those that are refused, and why")
     ] = UNSET
@@ -97,6 +107,7 @@ def holding_cwd(cwd: str) -> bytes:
 
 def session_info(stat: Stat, *, is_active: bool) -> SessionInfo:
     """The information about a session for its clients."""
+    options = load_options(stat.row.options)
     return SessionInfo(
         **_columns(stat.row, SessionInfo, "pending_approval"),
         is_active=is_active,
@@ -104,7 +115,8 @@ def session_info(stat: Stat, *, is_active: bool) -> SessionInfo:
         pending_approval=msgspec.Raw(stat.row.pending_approval),
         epoch=stat.epoch,
         seq=stat.head,
-        cwd=load_options(stat.row.options).cwd or UNSET,
+        cwd=options.cwd or UNSET,
+        forked_from=options.forked_from or UNSET,
     )
 
 

@@ -1,10 +1,13 @@
 """Stored workspaces: where each session's files and their snapshots lie, what they take, how they are removed."""
 
+import os
 from pathlib import Path
 
 from agent.sandbox.local.cleanup import remove_folder
 from agent.sandbox.local.limits import WorkspaceQuota
+from agent.workspace.dirfd import FOLDER, closing
 from agent.workspace.settings import WorkspaceLimits
+from agent.workspace.tree_copy import Copied, copy_tree
 
 WORKSPACES, SNAPSHOTS = "workspaces", "snapshots"
 
@@ -33,6 +36,22 @@ def stored_sessions(data: Path) -> list[str]:
 def stored_files(data: Path, session_id: str, limits: WorkspaceLimits) -> int:
     """The bytes that a session's files take on the disk. Blocks. Raises OSError."""
     return sum(WorkspaceQuota(folder, limits).used().size for folder in stored_folders(data, session_id))
+
+
+def workspace_size(data: Path, session_id: str, limits: WorkspaceLimits) -> int:
+    """The bytes that the files of a session's workspace take on the disk. Blocks. Raises OSError."""
+    return WorkspaceQuota(workspace_folder(data, session_id), limits).used().size
+
+
+def copy_workspace(data: Path, source_id: str, target_id: str) -> Copied:
+    """Copy the files of one session's workspace to that of another, which has none. Blocks. Raises OSError."""
+    copied = Copied()
+    source, target = workspace_folder(data, source_id), workspace_folder(data, target_id)
+    if source.is_dir():
+        target.mkdir(mode=0o700, parents=True)
+        with closing(os.open(source, FOLDER)) as opened, closing(os.open(target, FOLDER)) as made:
+            copy_tree(opened, made, "", copied)
+    return copied
 
 
 def remove_workspace(data: Path, session_id: str) -> bool:

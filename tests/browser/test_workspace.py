@@ -1,4 +1,7 @@
-"""Files on the page: images that the model is shown. The tests share one server; the model says what it was sent."""
+"""Files and versions on the page: images that the model is shown, and what an edit leaves behind.
+
+The tests share one server; the model says what it was sent.
+"""
 
 from collections.abc import AsyncIterator
 
@@ -37,3 +40,35 @@ async def test_an_image_that_is_added_reaches_the_model_and_is_shown_with_the_me
     await expect(shown).to_have_js_property("naturalWidth", 8)
     await chat.page.reload()
     await expect(shown).to_have_js_property("naturalWidth", 8)
+
+
+async def test_what_an_edit_takes_away_stays_as_an_earlier_version_that_one_can_go_back_to(
+    live: Live, tabs: Tabs
+) -> None:
+    chat = await tabs.open(live.http)
+    await chat.say("one way")
+    await expect(chat.answers).to_have_text("seen: one way")
+    await chat.idle()
+    listed = await chat.sessions.count()
+    await chat.rows.first.get_by_role("button", name="Edit").click()
+    await chat.page.get_by_role("textbox", name="Say instead").fill("another way")
+    await chat.button("Send").first.click()
+    await expect(chat.answers).to_have_text("seen: another way")
+    newer = chat.page.url
+    await chat.button("Earlier version").click()
+    await expect(chat.answers).to_have_text("seen: one way")
+    assert chat.page.url != newer
+    await chat.idle()
+    await chat.say("further")
+    await expect(chat.answers).to_have_text(["seen: one way", "seen: further"])
+    await chat.button("Go to the newer version").click()
+    await expect(chat.answers).to_have_text("seen: another way")
+    assert chat.page.url == newer
+    await chat.page.reload()
+    await expect(chat.button("Earlier version")).to_be_visible()
+    await expect(chat.sessions).to_have_count(listed)
+    await chat.field.fill("/fork")
+    await chat.field.press("Enter")
+    await expect(chat.page).not_to_have_url(newer)
+    await expect(chat.answers).to_have_text("seen: another way")
+    await expect(chat.sessions).to_have_count(listed + 1)

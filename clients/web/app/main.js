@@ -13,6 +13,7 @@ import { Questions } from "./tools/questions.js";
 import { Plan } from "./tools/plan.js";
 import { FindBar, finding } from "./messages/find.js";
 import { Messages } from "./messages/list.js";
+import { NewerVersion } from "./messages/versions.js";
 import { Composer } from "./composer/composer.js";
 import { listenToDrops } from "./composer/drop.js";
 import { About } from "./panels/about.js";
@@ -39,6 +40,7 @@ function Main({ conversation }) {
     ${finding.value > 0 && html`<${FindBar} conversation=${conversation} list=${list} />`}
     <${Messages} conversation=${conversation} list=${list} />
     <div class="dock">
+      <${NewerVersion} conversation=${conversation} />
       <${Plan} conversation=${conversation} />
       <${Questions} conversation=${conversation} />
       <${Approvals} conversation=${conversation} />

@@ -36,6 +36,7 @@ import { base, server } from "./base.js";
  * @property {unknown[]} pending_approval
  * @property {string} state
  * @property {number} message_count
+ * @property {{ session_id: string, seq: number, branch: boolean }} [forked_from]
  */
 /** @typedef {{ path: string, size?: number, kind?: string }} FileEntry */
 

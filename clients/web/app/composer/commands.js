@@ -4,7 +4,7 @@
 import { asMarkdown, exportSession } from "../api/export.js";
 import { filesIn, fileText } from "../api/http.js";
 import { finding } from "../messages/find.js";
-import { config, guest, panel, showError, showSession } from "../state/store.js";
+import { config, forkSession, guest, panel, showError, showSession } from "../state/store.js";
 import { copy } from "../ui/clipboard.js";
 
 /** `when`: whether it makes sense now. @typedef {{ name: string, about: string, when?: (conversation: Conversation) => boolean, run: (conversation: Conversation) => unknown }} Command */
@@ -34,6 +34,7 @@ export const COMMANDS = [
   { name: "stop", about: "Stop the turn", when: ({ running }) => running, run: (conversation) => conversation.now({ type: "interrupt" }) },
   { name: "undo", about: "Take the last turn back", when: rests, run: (conversation) => conversation.now({ type: "undo" }) },
   { name: "retry", about: "Say the last thing again", when: rests, run: (conversation) => conversation.retry() },
+  { name: "fork", about: "Go on in a copy of this session", when: (conversation) => rests(conversation) && owns(conversation), run: ({ session, view }) => forkSession(String(session.sessionId), view.seq).catch(showError) },
   { name: "compact", about: "Summarise the older part for the model", when: rests, run: (conversation) => conversation.now({ type: "compact" }) },
   { name: "model", about: "Choose the model", when: ({ choosesModel }) => choosesModel, run: chooseModel },
   { name: "find", about: "Find in this conversation", when: begun, run: () => (finding.value += 1) },

@@ -15,6 +15,7 @@ import { Markdown } from "../markdown/markdown.js";
 import { Bubble } from "./bubble.js";
 import { ShownImages } from "./images.js";
 import { copyLink } from "./linked.js";
+import { Versions } from "./versions.js";
 
 /** @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation }} props */
 export function AssistantMessage({ row, conversation }) {
@@ -66,6 +67,7 @@ export function UserMessage({ row, conversation }) {
             html`<button type="button" class="quiet" onClick=${() => conversation.change(row.key, row.text)}><${Icon} name="edit" /> Edit</button>`}
             <button type="button" class="quiet" onClick=${() => copy(row.text)}><${Icon} name="copy" /> Copy</button>
             <${LinkButton} row=${row} conversation=${conversation} />
+            <${Versions} turnId=${row.turn_id} conversation=${conversation} />
           </div>`}
   </div>`;
 }
@@ -96,7 +98,7 @@ function EditForm({ row, conversation }) {
   const save = (/** @type {Event} */ event) => {
     event.preventDefault();
     if (!text.trim() || conversation.running) return;
-    conversation.edit(row.turn_id, text, row.images);
+    void conversation.edit(row.turn_id, text, row.images);
     close();
   };
   const keys = (/** @type {KeyboardEvent} */ event) => {
@@ -108,7 +110,7 @@ function EditForm({ row, conversation }) {
   void conversation.version.value;
   return html`<form class="edit" onSubmit=${save}>
     <textarea ref=${area} aria-label="Say instead" rows="3" value=${text} onInput=${write} onKeyDown=${keys}></textarea>
-    <p class="faint">This turn and everything after it is taken back, and the session goes on from here. Files and jobs stay as they are.</p>
+    <p class="faint">The session goes on from here. How it went before is kept as an earlier version, with a copy of its files. Files and jobs stay as they are.</p>
     <div class="buttons">
       <button type="submit" class="primary" disabled=${conversation.running || !text.trim()}>Send</button>
       <button type="button" onClick=${close}>Cancel</button>

@@ -1,6 +1,7 @@
 // Connection line: the state of the connection, as it is.
 
 /** @import { Conversation } from "../state/conversation.js" */
+import { startOver } from "../state/barred.js";
 import { useEffect, useState } from "preact/hooks";
 import { plural } from "../text/format.js";
 import { exactLine } from "../text/visible.js";
@@ -47,7 +48,7 @@ export function ConnectionLine({ conversation }) {
     <span class="lamp" aria-hidden="true"></span><span role="status">${text}</span>
     ${countdown && html`<span aria-hidden="true">${countdown}</span>`}
     ${(phase === "waiting" || (phase === "ended" && action === "stay_away" && !ended)) && again}
-    ${phase === "ended" && action === "forget" && html`<button type="button" class="link" onClick=${() => conversation.startOver()}>Begin a new one</button>`}
+    ${phase === "ended" && action === "forget" && html`<button type="button" class="link" onClick=${() => startOver(conversation)}>Begin a new one</button>`}
     <span class="spacer"></span>
     <${Grants} conversation=${conversation} />
   </p>`;

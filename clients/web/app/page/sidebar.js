@@ -3,6 +3,7 @@
 /** @import { SessionInfo } from "../api/http.js" */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { logOut } from "../state/login.js";
+import { withoutBranches } from "../state/branches.js";
 import { isTimeToAsk, unseen } from "../state/news.js";
 import { config, current, deleting, guest, me, moreSessions, narrow, panel, refreshSessions, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
 import { CTRL, html, Icon } from "../ui/html.js";
@@ -64,7 +65,7 @@ function OwnSessions() {
   const found = useFound(sought.trim());
   const [most, setMost] = useState(LISTED);
   useEffect(() => setMost(LISTED), [sought]);
-  const all = (found ?? sessions.value).filter((one) => !deleting.value.has(one.session_id) && words.every((word) => (one.title || "untitled").toLowerCase().includes(word)));
+  const all = withoutBranches(found ?? sessions.value).filter((one) => !deleting.value.has(one.session_id) && words.every((word) => (one.title || "untitled").toLowerCase().includes(word)));
   const shown = all.slice(0, most);
   const scrolled = (/** @type {any} */ { currentTarget: list }) => {
     if (most < all.length && list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX) setMost(most + LISTED);

@@ -8,11 +8,14 @@ import { signal } from "@preact/signals";
 import { Session, SubmissionRefused } from "../../../js/src/holdfast.js";
 import { base, server } from "../api/base.js";
 import { filePath } from "../api/http.js";
-import { answeredElsewhere, approvalAnnouncement, noteOf, refusalText } from "./notes.js";
+import { messageOf } from "../text/format.js";
+import { answeredElsewhere, announcementOf, noteOf, refusalText } from "./notes.js";
 import { notesOfThePast } from "./past.js";
 import { keyAfter, Rows } from "./rows.js";
 import { loadDraft, saveDraft, Unsettled } from "./storage.js";
 import { announced, config, guest, loginNeeded, notify, pathOf, refreshSessions, showError, showSession } from "./store.js";
+import { whyBarred } from "./barred.js";
+import { keepVersion } from "./versions.js";
 import { imagesOf, Uploads, withFileNames } from "./uploads.js";
 
 /** While the page is not shown there are no frames; then the view is looked at this often. */
@@ -24,7 +27,7 @@ export class Conversation {
   #fresh;
   #scheduled = false;
   #rows = new Rows();
-  /** @type {{ id: string, text: string, why: string, images?: Wire.ImageFile[] }[]} */
+  /** @type {{ id: string, text: string, why: string, images?: Wire.ImageFile[], turn_id?: string }[]} */
   #failed = [];
   /** Answers on their way: what is answered is not asked again. @type {Set<string>} */
   answered = new Set();
@@ -53,7 +56,7 @@ export class Conversation {
   sent = signal(0);
   /** Words that the message field is to hold. */
   suggested = signal(/** @type {{ text: string } | null} */ (null));
-  /** What a session that is yet to begin begins with; null: as the server has it. */
+  /** What a new session begins with; null: as the server has it. */
   chosen = signal(/** @type {{ model: string, reasoning_effort: Wire.SetModel["reasoning_effort"] } | null} */ (null));
 
   /** @param {string | null} sessionId */
@@ -94,23 +97,12 @@ export class Conversation {
 
   /** Why nothing can be said or done here; empty: it can. */
   get barred() {
-    if (this.gone) return "Nothing more can be said here.";
-    if (this.view.state === "closed") return "This session was ended. It can be read.";
-    if (this.session.sessionId === null) return guest.value ? "Your link lets you into one session, and not into new ones. Open it again." : "";
-    return this.access === "read" ? "You may read this session." : "";
+    return whyBarred(this);
   }
 
   /** Whether this one may say and do something here. */
   get drives() {
     return this.barred === "";
-  }
-
-  /** A new session; what was written here and reached nobody is taken along. */
-  startOver() {
-    const unsent = this.session.unsettled.flatMap((one) => (one.type === "user_input" ? [one.text] : []));
-    const draft = [...unsent, loadDraft(this.session.sessionId)].filter(Boolean).join("\n\n");
-    if (draft) saveDraft(null, draft);
-    showSession(null);
   }
 
   rows() {
@@ -143,15 +135,21 @@ export class Conversation {
     this.editing.value = { key, text, begun: false };
   }
 
-  /** @param {string} turn_id @param {string} text @param {Wire.ImageFile[]} [images] */
-  edit(turn_id, text, images = []) {
-    this.#send({ type: "edit", turn_id, text, ...(images.length && { images }) }, text);
+  /** Say something else in the place of what was said; how the session went on from there is kept. @param {string} turn_id @param {string} text @param {Wire.ImageFile[]} [images] */
+  async edit(turn_id, text, images = []) {
+    try {
+      await keepVersion(this, turn_id);
+      this.#send({ type: "edit", turn_id, text, ...(images.length && { images }) }, text);
+    } catch (error) {
+      this.#failed = [...this.#failed, { id: `edit-${turn_id}`, text, why: `how it went on could not be kept: ${messageOf(error)}`, images, turn_id }];
+      this.#look();
+    }
   }
 
   /** Say the last thing again in its own place. */
   retry() {
     const last = this.view.messages.findLast((message) => message.role === "user");
-    if (last?.role === "user") this.edit(last.turn_id, last.text, last.images);
+    if (last?.role === "user") void this.edit(last.turn_id, last.text, last.images);
   }
 
   /** @param {Wire.Approval[]} approvals */
@@ -170,7 +168,8 @@ export class Conversation {
   again(id) {
     const failed = this.#failed.find((one) => one.id === id);
     this.discard(id);
-    if (failed) this.say(failed.text, "queue", failed.images);
+    if (failed?.turn_id) void this.edit(failed.turn_id, failed.text, failed.images);
+    else if (failed) this.say(failed.text, "queue", failed.images);
   }
 
   /** @param {string} id */
@@ -263,9 +262,7 @@ export class Conversation {
       const settled = answeredElsewhere(event, this.answered);
       if (settled) notify(settled);
     }
-    if (event.type === "approval_required") announced.value = approvalAnnouncement(event.tools);
-    if (event.type === "turn_complete") announced.value = `The answer is complete: ${(event.final_response ?? "").slice(0, 200)}`;
-    if (event.type === "error") announced.value = `Error: ${event.message}`;
+    announced.value = announcementOf(event) ?? announced.value;
     if (["turn_complete", "interrupted", "error", "title_changed", "approval_required", "processing"].includes(event.type)) void refreshSessions().catch(() => {});
   }
 

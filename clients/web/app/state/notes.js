@@ -111,3 +111,10 @@ export function approvalAnnouncement(tools) {
   const names = [...new Set(tools.map(({ tool }) => tool))].join(", ");
   return `${tools.length === 1 ? "A call waits" : `${tools.length} calls wait`} for your approval: ${names}. Alt+Y approves, Alt+N rejects.`;
 }
+
+/** What an event has to tell those who do not see the page; null: nothing. @param {Wire.Event} event */
+export function announcementOf(event) {
+  if (event.type === "approval_required") return approvalAnnouncement(event.tools);
+  if (event.type === "turn_complete") return `The answer is complete: ${(event.final_response ?? "").slice(0, 200)}`;
+  return event.type === "error" ? `Error: ${event.message}` : null;
+}

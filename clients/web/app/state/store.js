@@ -3,7 +3,8 @@
 /** @import { Config, Me, SessionInfo } from "../api/http.js" */
 import { computed, signal } from "@preact/signals";
 import { base } from "../api/base.js";
-import { http, HttpError, ifChanged, sessionPath } from "../api/http.js";
+import { http, HttpError, ifChanged, post, sessionPath } from "../api/http.js";
+import { withBranches } from "./branches.js";
 import { kept } from "./session-list.js";
 import { forget } from "./storage.js";
 
@@ -94,6 +95,13 @@ export async function refreshSessions() {
   moreSessions.value = answer.next !== undefined;
 }
 
+/** Go on in a copy of a session. @param {string} id @param {number} seq where it rests */
+export async function forkSession(id, seq) {
+  const made = await post(`${sessionPath(id)}/fork`, { seq });
+  await refreshSessions();
+  showSession(made.session_id);
+}
+
 /** Sessions by their titles, of all that there are. @param {string} words @returns {Promise<SessionInfo[]>} */
 export async function searchSessions(words) {
   const { sessions: found } = await http(`/api/sessions?search=${encodeURIComponent(words)}`);
@@ -119,12 +127,14 @@ export function remove(session) {
 
 /** @param {string} id */
 async function deleteNow(id) {
-  await http(sessionPath(id), { method: "DELETE" });
-  sessions.value = sessions.value.filter((session) => session.session_id !== id);
-  forget(id);
+  for (const one of withBranches(sessions.value, id).reverse()) {
+    await http(sessionPath(one), { method: "DELETE" });
+    sessions.value = sessions.value.filter((session) => session.session_id !== one);
+    forget(one);
+  }
 }
 
 // Who leaves the page has seen the session go: it is not kept for want of a few seconds.
 addEventListener("pagehide", () => {
-  for (const id of deleting.value) void http(sessionPath(id), { method: "DELETE", keepalive: true }).catch(() => {});
+  for (const id of [...deleting.value].flatMap((one) => withBranches(sessions.value, one))) void http(sessionPath(id), { method: "DELETE", keepalive: true }).catch(() => {});
 });
