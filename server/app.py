@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
+from functools import partial
 
 import msgspec
 from starlette.applications import Starlette
@@ -11,7 +12,9 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import Scope
 
+from agent.models.types import ModelInfo
 from server import __version__
+from server.ahp.endpoint import AhpEndpoint, ahp_rules
 from server.auth.authenticator import Authenticator
 from server.auth.authorization import AccessRules
 from server.auth.principal import Principal
@@ -58,7 +61,7 @@ def build_app(
             Middleware(
                 AccessMiddleware,
                 settings=settings,
-                rules=AccessRules(access_rules(), WEBSOCKET_RULES),
+                rules=AccessRules(access_rules(), (*WEBSOCKET_RULES, *ahp_rules(settings.compatible.ahp))),
                 authenticate=application.authenticate,
                 refused=application.count_refusal,
             )
@@ -129,7 +132,7 @@ def config(parts: Parts, authenticated: bool) -> schemas.Config:
         model=parts.choice.model,
         demo=parts.choice.demo,
         model_reason=parts.choice.reason,
-        models=[parts.models.info(name) for name in parts.offered()],
+        models=_offered_models(parts),
         allow_other_models=settings.other_models_allowed,
         sandbox=parts.toolsets.offer,
         mcp=parts.toolsets.mcp.statuses(),
@@ -139,11 +142,18 @@ def config(parts: Parts, authenticated: bool) -> schemas.Config:
     )
 
 
+def _offered_models(parts: Parts) -> list[ModelInfo]:
+    return [parts.models.info(name) for name in parts.offered()]
+
+
 def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
     """Every route of the server: websockets first, then the endpoint tables of the HTTP routes."""
     settings, sessions, authenticator = parts.settings, running.manager, running.authenticator
     admission = SocketAdmission(parts.sockets, settings.limits(), settings.socket.sockets_max)
     endpoint = SocketEndpoint(sessions, parts.is_demo, parts.metrics, admission)
+    models = partial(_offered_models, parts)
+    modes = list(settings.policy.policy().mode_names)
+    ahp = AhpEndpoint(sessions, parts.toolsets.projects, parts.executors.disk, models, modes, parts.metrics, admission)
     metrics = parts.metrics.text if settings.metrics.enabled else None
     handlers = [
         PageRoutes(settings.auth.frame_ancestors, settings.page.image_sources),
@@ -168,6 +178,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
     ]
     return [
         *(WebSocketRoute(rule.path, endpoint) for rule in WEBSOCKET_RULES),
+        *(WebSocketRoute(rule.path, ahp) for rule in ahp_rules(settings.compatible.ahp)),
         WebSocketRoute("/{path:path}", NoSuchRoute()),
         *starlette_routes(handlers),
     ]

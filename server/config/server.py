@@ -14,6 +14,7 @@ LogFormat = Literal["text", "json"]
 OWN_NAMES: Final = frozenset(
     {
         "ag-ui",
+        "ahp",
         "api",
         "asyncapi.json",
         "auth",

@@ -64,7 +64,8 @@ class SessionManager:
         """Make a session and activate it. Raises `SessionCapacityError`, `GoingAway`, `JournalError`.
 
         `hf_token`: the user's Hugging Face token, as if they had logged in with it: see `OwnerTokens`. `cwd`: its project
-        folder, as `ProjectFolders.resolve` gives it; empty: none. `session_id`: its id; empty: a random one.
+        folder, as `ProjectFolders.resolve` gives it; empty: none. `session_id`: its id, which nobody guesses; empty: a random one.
+        `Conflict` or `Deleted` is raised if there is or was one of that id.
         """
         if hf_token:
             self._owner_tokens.give(user_id, hf_token)

@@ -1,6 +1,6 @@
 """Routes of the websocket's addresses for requests that are no websocket: mostly those whose `Upgrade` a proxy dropped.
 
-`GET /ws` and `GET /ws/{session_id}` answer 426 (RFC 9110, section 15.5.22), whoever asks.
+`GET /ws`, `GET /ws/{session_id}` and `GET /ahp` answer 426 (RFC 9110, section 15.5.22), whoever asks.
 """
 
 import logging
@@ -31,11 +31,11 @@ class UpgradeRoutes:
         """Say what is missing."""
         host = request.headers["host"]
         if self._said.is_first(host):
-            log.warning("GET /ws at %s: %s", host, MESSAGE)
+            log.warning("GET %s at %s: %s", request.url.path, host, MESSAGE)
         return HTTPRefusal("upgrade_required", MESSAGE).as_response()
 
 
 ENDPOINTS: Final = tuple(
     Endpoint(method="GET", path=path, needs="nothing", handler=UpgradeRoutes.answer)
-    for path in ("/ws", "/ws/{session_id}")
+    for path in ("/ws", "/ws/{session_id}", "/ahp")
 )
