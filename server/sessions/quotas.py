@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
@@ -20,6 +20,10 @@ MICRODOLLARS = 1_000_000
 
 USERS_MAX = 10_000
 """Users whose spending, submission rate and given token are kept in memory: some MiB. Those active longest ago are forgotten first."""
+
+
+ReadSpent = Callable[[Sequence[str], str], Awaitable[list[Spent]]]
+"""Reads what users have spent on a day; nothing of one who spent nothing."""
 
 
 class UserUsage(msgspec.Struct):
@@ -56,6 +60,17 @@ class Quotas:
             # Appends that are under way are counted in memory already, but not in the journal.
             spent = max(spent, in_memory.spent, key=lambda one: one.tokens)
         self._usage[user_id] = UserUsage(stored, spent)
+
+    async def refresh_spent(self, user_ids: Iterable[str], read: ReadSpent) -> None:
+        """Read again what these users have spent today: other servers may have called models for them. Raises `Unavailable`."""
+        day = self._today()
+        before = {user_id: usage.spent for user_id in user_ids if (usage := self._usage.get(user_id)) is not None}
+        for spent in await read(list(before), day) if before else ():
+            usage = self._usage.get(spent.user_id)
+            if (
+                usage is not None and usage.spent is before[spent.user_id]
+            ):  # else it is not known what was read of the newest
+                usage.spent = spent
 
     async def refresh(self, user_id: str) -> None:
         """Read again how much the user stores. Raises `Unavailable`."""

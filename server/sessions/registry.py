@@ -54,7 +54,9 @@ class SessionRegistry:
         self._handover = Handover(self)
         self.ownership = Ownership(self._journal, services.nodes)
         self._recovery = Recovery(self, self._journal, services.nodes)
-        self.shared = shared_sessions(services.nodes, self._journal, self.ports, self, services.redactor)
+        self.shared = shared_sessions(
+            services.nodes, self._journal, self.ports, self, services.redactor, services.quotas
+        )
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._without_token: set[str] = set()
         self.outdated: set[str] = set()

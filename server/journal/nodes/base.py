@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
-from server.journal.base import JournalError, Record
+from server.journal.base import JournalError, Record, Spent
 from server.journal.nodes.counts import NodeCounts
 from server.journal.nodes.inbox import Forwarded, Put, Settled, Waiting
 from server.journal.nodes.listing import Load, NodeSeen
@@ -93,6 +93,9 @@ class Nodes(Protocol):
 
     async def deleted(self, session_ids: Sequence[str]) -> list[str]:
         """Those of these sessions that were deleted, as far as that is remembered. Raises `JournalError`."""
+
+    async def spent(self, user_ids: Sequence[str], day: str) -> list[Spent]:
+        """What these users' model calls cost on a day, at all nodes; nothing of a user without any. Raises `JournalError`."""
 
     async def read_after(self, wanted: Sequence[tuple[str, int]]) -> dict[str, list[Record]]:
         """Of each session the next records after a position, in order and without a hole; as many as `Journal.read` gives.

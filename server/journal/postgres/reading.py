@@ -1,8 +1,8 @@
-"""Reading for followers: what other nodes stored, of many sessions in one statement."""
+"""Reading for followers: what other nodes stored, of many sessions or users in one statement."""
 
 from collections.abc import Sequence
 
-from server.journal.base import READ_BYTES_MAX, READ_RECORDS_MAX, Record
+from server.journal.base import READ_BYTES_MAX, READ_RECORDS_MAX, Record, Spent
 from server.journal.postgres.rows import encode
 from server.journal.postgres.schema import Connection
 
@@ -21,6 +21,15 @@ _READ = f"""
         ) AS counted WHERE total <= {READ_BYTES_MAX} OR total = length(data)
     ) AS e ORDER BY w.session_id, e.seq
 """
+
+
+_SPENT = "SELECT user_id, tokens, microdollars FROM spending WHERE day = %s AND user_id = ANY(%s::bytea[])"
+
+
+def spent(connection: Connection, user_ids: Sequence[str], day: str) -> list[Spent]:
+    """See `Nodes.spent`."""
+    found = connection.execute(_SPENT, (encode(day), [*map(encode, user_ids)]), binary=True)
+    return [Spent(user_id.decode(), day, tokens, microdollars) for user_id, tokens, microdollars in found]
 
 
 def heads(connection: Connection, session_ids: Sequence[str]) -> dict[str, int]:

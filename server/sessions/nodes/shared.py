@@ -10,28 +10,39 @@ from server.journal.nodes.base import Nodes
 from server.sessions.inbox import PendingAnswer
 from server.sessions.nodes.feed import Feed
 from server.sessions.nodes.forwarding import Forwarding, Waker
+from server.sessions.nodes.spending import Spending
 from server.sessions.ports.table import PortTable
+from server.sessions.quotas import Quotas
 
 
 class SharedSessions:
-    """The feed of sessions elsewhere, and what is forwarded to them and from there."""
+    """The feed of sessions elsewhere, what is forwarded to them and from there, and what their users spend."""
 
     def __init__(
-        self, nodes: Nodes, journal: Journal, ports: PortTable, waker: Waker, redactor: Callable[[], Redactor]
+        self,
+        nodes: Nodes,
+        journal: Journal,
+        ports: PortTable,
+        waker: Waker,
+        redactor: Callable[[], Redactor],
+        quotas: Quotas,
     ) -> None:
         """`redactor`: takes the known secrets out of what is forwarded."""
         self._nodes = nodes
         self._feed = Feed(nodes, ports)
         self._forwarding = Forwarding(nodes, journal, waker, redactor)
+        self._spending = Spending(nodes, ports, quotas)
 
     def start(self, lost: Callable[[], None], deleted: Callable[[str], None]) -> None:
         """Start the tasks. `lost`: see `Nodes.watch`; `deleted`: called with a session that another server deleted."""
         self._nodes.watch(lost)
         self._feed.start(deleted)
         self._forwarding.start()
+        self._spending.start()
 
     async def aclose(self) -> None:
         """Stop."""
+        await self._spending.aclose()
         await self._forwarding.aclose()
         await self._feed.aclose()
 
@@ -51,7 +62,12 @@ class SharedSessions:
 
 
 def shared_sessions(
-    nodes: Nodes | None, journal: Journal, ports: PortTable, waker: Waker, redactor: Callable[[], Redactor]
+    nodes: Nodes | None,
+    journal: Journal,
+    ports: PortTable,
+    waker: Waker,
+    redactor: Callable[[], Redactor],
+    quotas: Quotas,
 ) -> SharedSessions | None:
     """The same; None for a server that is alone."""
-    return None if nodes is None else SharedSessions(nodes, journal, ports, waker, redactor)
+    return None if nodes is None else SharedSessions(nodes, journal, ports, waker, redactor, quotas)

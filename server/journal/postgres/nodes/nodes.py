@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import psycopg
 
 from agent.util.threads import start_in_own_thread
-from server.journal.base import Record
+from server.journal.base import Record, Spent
 from server.journal.call_queue import CallQueue
 from server.journal.nodes import words
 from server.journal.nodes.counts import NodeCounts
@@ -169,6 +169,10 @@ class PostgresNodes:
     async def deleted(self, session_ids: Sequence[str]) -> list[str]:
         """Those of these sessions that were deleted."""
         return await self._queries.put(lambda db: reading.deleted(db, session_ids))
+
+    async def spent(self, user_ids: Sequence[str], day: str) -> list[Spent]:
+        """What these users' model calls cost on a day."""
+        return await self._queries.put(lambda db: reading.spent(db, user_ids, day))
 
     async def read_after(self, wanted: Sequence[tuple[str, int]]) -> dict[str, list[Record]]:
         """The next records of each session."""
