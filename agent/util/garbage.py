@@ -4,10 +4,13 @@ import contextlib
 import gc
 import importlib
 import sys
+import threading
 from collections.abc import Iterator
 
 SELDOM = 200_000
 """New objects before a collection. Not infinite: the reference cycles that imports leave would take a megabyte."""
+
+_importing = threading.Lock()
 
 
 @contextlib.contextmanager
@@ -23,8 +26,11 @@ def seldom_collected() -> Iterator[None]:
 
 def import_for_good(*names: str) -> None:
     """Import modules with many objects, and leave these out of all collections: each full one would walk them and stop the loop."""
-    new = [name for name in names if name not in sys.modules]
-    for name in new:
-        importlib.import_module(name)
-    if new:
-        gc.freeze()
+    with (
+        _importing
+    ):  # what another thread imports is in sys.modules before it is whole, and its submodules wait for nobody
+        new = [name for name in names if name not in sys.modules]
+        for name in new:
+            importlib.import_module(name)
+        if new:
+            gc.freeze()

@@ -1,11 +1,17 @@
 """Garbage collection: seldom made while modules are imported."""
 
+import asyncio
 import contextlib
 import gc
 import io
 import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
 
 from agent.util.garbage import SELDOM, import_for_good, seldom_collected
+from agent.util.threads import start_in_own_thread
 
 
 def test_it_is_seldom_made_meanwhile_and_the_thresholds_are_as_before_afterwards() -> None:
@@ -28,3 +34,23 @@ def test_what_is_imported_for_good_is_in_no_collection_and_nothing_is_frozen_the
     assert frozen > before
     import_for_good("this")
     assert gc.get_freeze_count() == frozen
+
+
+async def test_a_package_that_two_threads_import_is_whole_in_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = tmp_path / "slowly"
+    package.mkdir()
+    (package / "__init__.py").write_text("import time\ntime.sleep(0.1)\nfrom slowly.part import whole\n")
+    (package / "part.py").write_text("import time\nimport slowly.other\nwhole = True\n")
+    (package / "other.py").write_text("from slowly import __name__\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    try:
+        first = start_in_own_thread("first", partial(import_for_good, "slowly", "slowly.part"))
+        while "slowly" not in sys.modules:
+            await asyncio.sleep(0)
+        await start_in_own_thread("second", partial(import_for_good, "slowly", "slowly.part"))
+        assert sys.modules["slowly"].whole
+        await first
+    finally:
+        gc.unfreeze()
