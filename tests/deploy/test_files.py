@@ -5,8 +5,9 @@ import re
 import subprocess
 
 import pytest
+import yaml  # type: ignore[import-untyped]  # it has no types
 
-from server.config.loader import load_settings
+from server.config.loader import load_settings, shipped_config
 from server.config.settings import Settings
 from server.transport.websocket import PING_TIMEOUT_S
 from tests.support.paths import ROOT
@@ -100,3 +101,35 @@ def test_nginx_timeouts_are_longer_than_the_heartbeat() -> None:
         (seconds,) = re.findall(rf"^\s*{name} (\d+)s;", text, re.MULTILINE)
         assert int(seconds) > socket.ping_interval_s + PING_TIMEOUT_S
     assert "proxy_buffering off;" in text
+
+
+def test_the_compose_file_names_what_is_there_and_settings_that_are_known() -> None:
+    folder = DEPLOY / "compose"
+    compose = yaml.safe_load((folder / "compose.yaml").read_text())
+    services = compose["services"]
+    nodes = [name for name, service in services.items() if service.get("image") == "holdfast"]
+    proxy = (folder / "nginx.conf").read_text()
+    assert nodes == re.findall(r"^    server (\w+):7860 ", proxy, re.MULTILINE) and len(nodes) == 3
+    known = set(re.findall(r"\$\{(\w+)", shipped_config().read_text()))
+    for name in nodes:
+        environment = services[name]["environment"]
+        assert environment["HOLDFAST_NODE_NAME"] == name
+        assert {one for one in environment if one.startswith("HOLDFAST_")} <= known
+        assert (
+            folder / services[name]["build"]["context"] / services[name]["build"]["dockerfile"]
+        ) == folder / "../../deploy/Dockerfile"
+        assert set(services[name]["depends_on"]) <= services.keys()
+        volumes = dict(reversed(one.split(":")) for one in services[name]["volumes"])
+        assert volumes["/data"] == name and volumes[environment["HOLDFAST_SHARED_FOLDER"]] in compose["volumes"]
+    assert "postgres" in image_extras(), "the image has the driver"
+    assert (folder / services["proxy"]["volumes"][0].partition(":")[0]).exists()
+    several = (DEPLOY / "nginx" / "nodes.conf").read_text()
+    several = re.sub(r"127\.0\.0\.1:786(\d)", r"node\1:7860", several[several.index("map ") :])
+    assert several in proxy, "both say the same of several servers"
+
+
+def image_extras() -> list[str]:
+    """The extras of the package that the image has."""
+    (extras,) = re.findall(r"^ARG EXTRAS=(\S+)$", DOCKERFILE.read_text(), re.MULTILINE)
+    assert '".[${EXTRAS}]"' in DOCKERFILE.read_text()
+    return str(extras).split(",")

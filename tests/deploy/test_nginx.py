@@ -2,9 +2,10 @@
 
 import asyncio
 import contextlib
+import re
 import shutil
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.support.live import DONE, Client, Live, listening
 from tests.support.network.http_client import http_client
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT
+from tests.unit.server.sessions.nodes.two import node
 
 NAME = "holdfast.example"
 WAIT_S = 15.0
@@ -58,7 +60,8 @@ class Nginx:
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
 
-    async def make(self, upstream: int, path: str = "") -> None:
+    async def make(self, upstream: int, path: str = "", nodes: Sequence[int] = ()) -> None:
+        """`nodes`: the ports of several servers, in place of `upstream`."""
         key, cert = self._folder / "key.pem", self._folder / "cert.pem"
         subject = ("-subj", f"/CN={NAME}", "-addext", f"subjectAltName=DNS:{NAME}")
         await done(
@@ -74,6 +77,13 @@ class Nginx:
         }.items():
             assert text.count(found) == 1
             text = text.replace(found, put)
+        if nodes:
+            several = (ROOT / "deploy" / "nginx" / "nodes.conf").read_text()
+            for number, port in enumerate(nodes, 1):
+                assert several.count(f"127.0.0.1:786{number} ") == 1
+                several = several.replace(f"127.0.0.1:786{number} ", f"127.0.0.1:{port} ")
+            text, replaced = re.subn(r"upstream holdfast \{.*?\n\}\n", lambda _: several, text, flags=re.DOTALL)
+            assert replaced == 1
         if path:
             text = text.replace("location / {", f"location {path}/ {{").replace(
                 "proxy_pass http://holdfast;", "proxy_pass http://holdfast/;"
@@ -152,6 +162,37 @@ async def test_a_conversation_resumes_through_nginx_after_a_reload_and_a_restart
             assert back.ready.recovered and back.view.messages == talker.view.messages
             await back.send(UserInput(text="again"))
             assert isinstance(await back.until_type(*DONE), ev.TurnComplete)
+
+
+async def test_a_client_of_several_servers_goes_on_at_another_when_its_own_stops(tmp_path: Path, database: str) -> None:
+    async with contextlib.AsyncExitStack() as ends:
+        folder = tmp_path / "nginx"
+        folder.mkdir()
+        nginx = Nginx(folder, free_port())
+        servers: list[tuple[contextlib.AsyncExitStack, Live]] = []
+        for name in ("a", "b"):
+            settings = node(tmp_path, database, name, settings_for(tmp_path / name), lease_s=2.0)
+            given = msgspec.structs.replace(settings.server, public_url=nginx.origin, trusted_proxies=["127.0.0.1"])
+            stack = await ends.enter_async_context(contextlib.AsyncExitStack())
+            live = await stack.enter_async_context(listening(msgspec.structs.replace(settings, server=given)))
+            servers.append((stack, live))
+        # A third is not there: nginx goes on to the next.
+        await nginx.make(0, nodes=[free_port(), *(live.port for _, live in servers)])
+        await nginx.start()
+        ends.push_async_callback(nginx.stop)
+        async with nginx.client() as talker:
+            await talker.send(UserInput(text="hello"))
+            await talker.until_type(*DONE)
+            session_id, position = talker.ready.session_id, talker.position
+            (own,) = [stack for stack, live in servers if live.manager.registry.get(session_id) is not None]
+            await own.aclose()
+            await talker.closed()
+        query = "&".join(f"{name}={value}" for name, value in position.items())
+        async with nginx.client(f"/ws/{session_id}?{query}") as back:
+            back.view = talker.view
+            await back.send(UserInput(text="again"))
+            assert isinstance(await back.until_type(*DONE), ev.TurnComplete)
+            assert back.ready.recovered
 
 
 async def test_nginx_does_not_buffer_frames(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import websockets
 
+from server.config.loader import shipped_config
 from server.config.server import ServerSettings
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT
@@ -40,6 +41,23 @@ def test_the_unit_stop_timeout_is_longer_than_the_servers_stop() -> None:
     text = (UNITS / "holdfast.service").read_text()
     (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
     assert int(seconds) > ServerSettings().graceful_shutdown_s and "--fd 3" in text and "KillMode=mixed" in text
+
+
+def test_the_unit_of_several_servers_sets_what_they_need_and_is_otherwise_that_of_one() -> None:
+    one, several = ((UNITS / name).read_text() for name in ("holdfast.service", "holdfast@.service"))
+    settings = dict(
+        word.split("=", 1) for line in re.findall(r"^Environment=(.*)$", several, re.MULTILINE) for word in line.split()
+    )
+    assert settings["HOLDFAST_SEVERAL_NODES"] == "true" and settings["HOLDFAST_WORKSPACES"] == "shared"
+    assert "%i" in settings["HOLDFAST_DATA"] and "%i" not in settings["HOLDFAST_SHARED_FOLDER"]
+    known = set(re.findall(r"\$\{(\w+)", shipped_config().read_text()))
+    assert {name for name in settings if name.startswith("HOLDFAST_")} <= known
+    ends = [
+        text[text.index("Restart=always") : text.index("# One user" if text is several else "# A user")]
+        for text in (one, several)
+    ]
+    limits = [text[text.index("# What it may not do") :] for text in (one, several)]
+    assert ends[0] == ends[1] and limits[0] == limits[1]
 
 
 @needs(shutil.which("systemd-socket-activate") is None, reason="systemd-socket-activate is not installed")

@@ -117,8 +117,9 @@ def sed(arguments: Words) -> None:
 
 
 def systemctl(arguments: Words) -> None:
-    """The units are those of deploy/systemd."""
-    there([f"deploy/systemd/{word}" for word in arguments if word.startswith("holdfast.")])
+    """The units are those of deploy/systemd; `holdfast@PORT` is an instance of the template."""
+    units = [re.sub(r"@\d+$", "@.service", word) for word in arguments if word.startswith(("holdfast.", "holdfast@"))]
+    there([f"deploy/systemd/{unit}" for unit in units])
 
 
 def upload(arguments: Words) -> None:
