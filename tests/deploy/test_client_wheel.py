@@ -17,9 +17,11 @@ from tests.faults.harness.lengths import in_the_long_form
 from tests.support import wheel
 from tests.support.application import ASKS_TO_WRITE, settings_for
 from tests.support.live import listening
+from tests.support.models.first_call import first_call
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.timeout(180)
 DISTRIBUTION = ROOT / "clients" / "python"
 BUILD = "import sys; sys.path.insert(0, '.'); import backend; print(getattr(backend, sys.argv[1])(sys.argv[2]))"
 IMPORT_ALL = """
@@ -85,6 +87,7 @@ async def test_every_module_needs_msgspec_and_websockets_alone(python: Path) -> 
 async def test_the_example_of_the_readme_talks_to_a_server(python: Path, tmp_path: Path) -> None:
     (example,) = examples("clients/python/README.md", "python")
     script = [calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")), text("It is written.")]
+    await first_call()
     async with ScriptedModel(script) as model:
         settings = settings_for(tmp_path, model, auth={"local_token": True}, policy=ASKS_TO_WRITE)
         async with listening(settings) as live:

@@ -38,6 +38,7 @@ WITHOUT = [
     "HttpsFirstBalancedModeAutoEnable",
     "HttpsUpgrades",
     "LensOverlay",
+    "LocalNetworkAccessChecks",  # which take a page that a test makes for one of another network
     "MediaRouter",
     "NetworkTimeServiceQuerying",
     "OptimizationHints",

@@ -12,6 +12,7 @@ import pytest
 from tests.docs.documents import examples
 from tests.support.application import ASKS_TO_WRITE, settings_for
 from tests.support.live import listening
+from tests.support.models.first_call import first_call
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.packages.javascript import LIBRARIES, PACKAGE, install_packed
 from tests.unit.clients.js import HERE
@@ -27,14 +28,15 @@ STRICT = {
     "types": [],
     "jsx": "react-jsx",
 }
-"""The settings of a consumer. `skipLibCheck` is off for the package's own declarations, which are named beside its files."""
+"""The settings of a consumer."""
+pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module")
 def consumer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("consumer")
     install_packed(folder)
-    for name in ("trial.mjs", "consumer.ts"):
+    for name in ("trial.mjs", "consumer.ts", "consumer.tsx"):
         shutil.copy(HERE / name, folder)
     return folder
 
@@ -58,6 +60,7 @@ async def test_the_packed_package_talks_asks_and_comes_to_the_same_view(
     consumer: Path, tmp_path: Path, node: str, library: list[str]
 ) -> None:
     script = [calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")), text("It is written.")]
+    await first_call()
     async with ScriptedModel(script) as model:
         settings = settings_for(tmp_path, model, auth={"local_token": True}, policy=ASKS_TO_WRITE)
         async with listening(settings) as live:
@@ -75,6 +78,7 @@ async def test_the_example_of_the_readme_runs(consumer: Path, tmp_path: Path) ->
     (example,) = (one for one in examples("clients/js/README.md", "js") if "holdfast-client/node" in one.text)
     (consumer / "example.mjs").write_text(example.text)
     script = [calls(Call("write", {"path": "a.txt", "content": "x"}, id="c1")), text("It is written.")]
+    await first_call()
     async with ScriptedModel(script) as model:
         async with listening(settings_for(tmp_path, model, policy=ASKS_TO_WRITE)) as live:
             output = await run(consumer, LIBRARIES / "node22" / "bin" / "node", "example.mjs", HOLDFAST_URL=live.http)
@@ -87,21 +91,26 @@ async def test_a_node_without_websockets_is_told_what_to_do(consumer: Path) -> N
         await run(consumer, LIBRARIES / "node20" / "bin" / "node", "-e", program)
 
 
+async def checked(folder: Path, *files: str, **settings: bool) -> str:
+    config = {"compilerOptions": {**STRICT, **settings}, "files": files}
+    (folder / "tsconfig.json").write_text(json.dumps(config))
+    return await run(folder, TSC, "-p", "tsconfig.json")
+
+
 async def test_the_types_hold_in_a_strict_program_and_find_its_mistakes(consumer: Path) -> None:
+    """The package's own declarations are checked too, but not those of the libraries that the adapters are for."""
     declared = [
         str(path.relative_to(consumer)) for path in consumer.glob("node_modules/holdfast-client/types/**/*.d.ts")
     ]
-    assert len(declared) > 10
-    (consumer / "tsconfig.json").write_text(
-        json.dumps({"compilerOptions": STRICT, "files": ["consumer.ts", *declared]})
-    )
-    assert await run(consumer, TSC, "-p", "tsconfig.json") == ""
+    ours = [path for path in declared if "adapters" not in path]
+    assert len(ours) > 10
+    assert await checked(consumer, "consumer.ts", *ours) == ""
+    assert await checked(consumer, "consumer.tsx", skipLibCheck=True) == ""
     wrong = (consumer / "consumer.ts").read_text().replace("event.text", "event.test")
     assert "event.test" in wrong
     (consumer / "wrong.ts").write_text(wrong)
-    (consumer / "tsconfig.json").write_text(json.dumps({"compilerOptions": STRICT, "files": ["wrong.ts"]}))
     with pytest.raises(AssertionError, match=r"'test' does not exist"):
-        await run(consumer, TSC, "-p", "tsconfig.json")
+        await checked(consumer, "wrong.ts")
 
 
 def test_what_is_packed_is_what_the_manifest_names(consumer: Path) -> None:
