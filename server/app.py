@@ -31,6 +31,7 @@ from server.http.routes.login import LoginRoutes
 from server.http.routes.mcp import McpRoutes
 from server.http.routes.meta import MetaRoutes
 from server.http.routes.oauth import OauthRoutes
+from server.http.routes.openai import OpenaiRoutes
 from server.http.routes.sessions import SessionRoutes
 from server.http.routes.shares import ShareRoutes
 from server.http.routes.tickets import TicketRoutes
@@ -177,6 +178,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         TicketRoutes(authenticator.tickets),
         UpgradeRoutes(),
         AgUiRoutes(sessions, admission, enabled=settings.compatible.ag_ui),
+        OpenaiRoutes(sessions, admission, parts.offered, enabled=settings.compatible.openai),
         *_oauth_routes(authenticator, settings),
     ]
     return [

@@ -18,3 +18,9 @@ class CompatibleSettings(SettingsGroup, frozen=True, kw_only=True):
             "docs/editors.md. Experimental, as the protocol is."
         ),
     ] = False
+    openai: Annotated[
+        bool,
+        Meta(
+            description="Whether clients of OpenAI's API may drive sessions at `/v1/chat/completions` and `/v1/responses`."
+        ),
+    ] = False

@@ -25,6 +25,7 @@ OWN_NAMES: Final = frozenset(
         "s",
         "schema.json",
         "static",
+        "v1",
         "ws",
     }
 )

@@ -27,8 +27,10 @@ MEANINGS: Final = {
     412: "What the request asks to find is not so, or what it asks not to find is there.",
     413: "The body is too large.",
     429: "Too many requests or too much stored; `Retry-After` says when to try again.",
+    500: "A fault of the server, or of the model; the message says what.",
     502: "An MCP server failed; the message says how.",
     503: "The server is stopping or cannot do it now; try again.",
+    504: "The model did not answer in time.",
 }
 EVERYWHERE: Final = (400, 403)
 WITH_CREDENTIALS: Final = (401, 429, 503)

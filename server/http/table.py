@@ -9,7 +9,21 @@ from starlette.routing import BaseRoute, Route
 from server.auth.authorization import Need, Rule
 from server.http import openapi, web
 from server.http.endpoints import Endpoint
-from server.http.routes import admin, ag_ui, files, forks, login, mcp, meta, oauth, sessions, shares, tickets, upgrade
+from server.http.routes import (
+    admin,
+    ag_ui,
+    files,
+    forks,
+    login,
+    mcp,
+    meta,
+    oauth,
+    openai,
+    sessions,
+    shares,
+    tickets,
+    upgrade,
+)
 
 TABLE: Final[Mapping[type, Sequence[Endpoint]]] = {
     web.PageRoutes: web.ENDPOINTS,
@@ -26,6 +40,7 @@ TABLE: Final[Mapping[type, Sequence[Endpoint]]] = {
     tickets.TicketRoutes: tickets.ENDPOINTS,
     upgrade.UpgradeRoutes: upgrade.ENDPOINTS,
     ag_ui.AgUiRoutes: ag_ui.ENDPOINTS,
+    openai.OpenaiRoutes: openai.ENDPOINTS,
 }
 """The endpoints by the class of their handlers."""
 ENDPOINTS: Final = tuple(endpoint for endpoints in TABLE.values() for endpoint in endpoints)

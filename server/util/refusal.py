@@ -12,6 +12,18 @@ CLOSE_POLICY_VIOLATION = 1008
 """The close code for a websocket that cannot be refused over HTTP (RFC 6455, 7.4.1)."""
 
 
+OPENAI_PATHS = "/v1/"
+"""Below it clients of OpenAI's API read errors in its shape."""
+
+OPENAI_TYPES = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
+
+
+def openai_error(status: int, code: str, message: str) -> dict[str, str | None]:
+    """An error as OpenAI's clients read it, below `error` in the body of an answer with this HTTP status."""
+    kind = OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
+    return {"message": message, "type": kind, "param": None, "code": code}
+
+
 class HTTPRefusal:
     """Why a request or an upgrade is refused: `code` is for programs, `message` for people.
 
@@ -28,9 +40,9 @@ class HTTPRefusal:
         self.retry_after_s = retry_after_s
         self.extra = extra
 
-    def as_response(self) -> Response:
-        """The answer of a route."""
-        return Response(self._body(), self.status, headers=self._headers())
+    def as_response(self, *, openai: bool = False) -> Response:
+        """The answer of a route. `openai`: in the shape of OpenAI's API too."""
+        return Response(self._body(openai=openai), self.status, headers=self._headers())
 
     async def send(self, scope: Scope, send: Send) -> None:
         """Answer an ASGI request that no route has seen, or deny a websocket's upgrade.
@@ -42,7 +54,7 @@ class HTTPRefusal:
         if websocket and "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close", "code": CLOSE_POLICY_VIOLATION, "reason": self.code})
             return
-        body = self._body()
+        body = self._body(openai=scope["path"].startswith(OPENAI_PATHS))
         headers = {**self._headers(), "content-length": str(len(body))}
         kind = "websocket.http.response" if websocket else "http.response"
         start: Message = {
@@ -53,8 +65,9 @@ class HTTPRefusal:
         await send(start)
         await send({"type": f"{kind}.body", "body": body})
 
-    def _body(self) -> bytes:
-        return msgspec.json.encode({"code": self.code, "message": self.message, **self.extra})
+    def _body(self, *, openai: bool = False) -> bytes:
+        shaped = {"error": openai_error(self.status, self.code, self.message)} if openai else {}
+        return msgspec.json.encode({"code": self.code, "message": self.message, **self.extra, **shaped})
 
     def _headers(self) -> dict[str, str]:
         headers = {"content-type": "application/json", "cache-control": "no-store"}

@@ -6,9 +6,8 @@ import msgspec
 
 from protocol import events as ev
 from protocol.submissions import Approval, ExecApproval
-from server.config.settings import Settings
-from tests.support.application import settings_for
 from tests.support.compatible.ag_ui import node_agent
+from tests.support.compatible.settings import compatible
 from tests.support.live import client, listening
 from tests.support.models.scripted_model import Call, Finish, Gate, Reason, ScriptedModel, Text, calls, stream, text
 
@@ -16,17 +15,9 @@ THREAD = "c0ffee00-aaaa-4bbb-8ccc-123456789012"
 WRITES = Call("write", {"path": "a.txt", "content": "x"}, id="call-1")
 
 
-def with_ag_ui(data: Path, model: ScriptedModel, port: int = 0) -> Settings:
-    """Settings of a server that speaks AG-UI."""
-    settings = settings_for(data, model)
-    compatible = msgspec.structs.replace(settings.compatible, ag_ui=True)
-    server = msgspec.structs.replace(settings.server, port=port)
-    return msgspec.structs.replace(settings, compatible=compatible, server=server)
-
-
 async def test_a_thread_is_a_session_with_text_calls_and_approvals(tmp_path: Path) -> None:
     script = [stream(Reason("Hm."), Text("Hel"), Text("lo."), Finish()), calls(WRITES), text("Done."), text("Bye.")]
-    async with ScriptedModel(script) as model, listening(with_ag_ui(tmp_path, model)) as live:
+    async with ScriptedModel(script) as model, listening(compatible(tmp_path, model)) as live:
         async with node_agent(live.http, THREAD) as agent:
             hello = await agent.run("hi")
             assert hello.error is None
@@ -62,7 +53,7 @@ async def test_a_thread_is_a_session_with_text_calls_and_approvals(tmp_path: Pat
 async def test_a_run_that_was_cut_goes_on_and_nothing_is_shown_twice(tmp_path: Path) -> None:
     gate = Gate()
     script = [stream(Text("One, "), gate, Text("two."), Finish()), calls(WRITES), text("Done.")]
-    async with ScriptedModel(script) as model, listening(with_ag_ui(tmp_path, model)) as live:
+    async with ScriptedModel(script) as model, listening(compatible(tmp_path, model)) as live:
         async with node_agent(live.http, THREAD) as agent:
             cut = await agent.run("count", cutAfter=4)  # started, title, the message's start and its first text
             assert cut.texts("assistant") == ["One, "]
@@ -89,11 +80,11 @@ async def test_a_run_comes_back_after_the_server_was_restarted(tmp_path: Path) -
     gate = Gate()
     script = [text("Hello."), stream(Text("Half "), gate, Text("done."), Finish()), text("Again.")]
     async with ScriptedModel(script) as model:
-        async with listening(with_ag_ui(tmp_path, model)) as live, node_agent(live.http, THREAD) as agent:
+        async with listening(compatible(tmp_path, model)) as live, node_agent(live.http, THREAD) as agent:
             await agent.run("hi")
             cut = await agent.run("work", cutAfter=3)
             assert cut.texts("assistant") == ["Hello.", "Half "]
-        async with listening(with_ag_ui(tmp_path, model, live.port)) as live, node_agent(live.http, THREAD) as agent:
+        async with listening(compatible(tmp_path, model, live.port)) as live, node_agent(live.http, THREAD) as agent:
             anew = await agent.run()
             assert [one["content"] for one in anew.messages] == ["hi", "Hello.", "work", "Half "]
             failed = await agent.run(run={})
@@ -105,7 +96,7 @@ async def test_a_run_comes_back_after_the_server_was_restarted(tmp_path: Path) -
 
 async def test_an_answer_that_came_too_late_is_told_with_what_happened(tmp_path: Path) -> None:
     script = [calls(WRITES), text("Not written.")]
-    async with ScriptedModel(script) as model, listening(with_ag_ui(tmp_path, model)) as live:
+    async with ScriptedModel(script) as model, listening(compatible(tmp_path, model)) as live:
         async with node_agent(live.http, THREAD) as agent:
             asked = await agent.run("write")
             async with client(live, asked.events[0]["metadata"]["holdfast"]["sessionId"]) as page:

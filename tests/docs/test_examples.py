@@ -21,6 +21,7 @@ from tests.docs.transcript import parse
 from tests.support.paths import ROOT
 
 RUN_BY = {
+    ("docs/compatible.md", "python"): "tests/docs/test_compatible.py",
     ("docs/protocol.md", "python"): "tests/docs/test_transcripts.py",
     ("docs/tools.md", "python"): "tests/docs/test_tools.py",
     ("docs/configuration.md", "text"): "tests/docs/test_configuration.py",

@@ -45,10 +45,14 @@ class Attached:
         self._admission = admission
         self._manager = manager
 
-    async def open(self, name: str) -> None:
-        """Attach to the session that the caller means. Raises as `open_thread`, and `RequestRefused` at a limit."""
+    async def open(self, name: str | None) -> None:
+        """Attach to the session that the caller means; None: a new one. Raises as `open_thread`, and `RequestRefused` at a limit."""
         self._admission.check(self.principal)
-        self.row = await open_thread(self._manager, self.principal, name)
+        if name is None:
+            session_id = await self._manager.create_session(self.principal.user_id)
+            self.row = (await self._manager.registry.open(session_id)).row
+        else:
+            self.row = await open_thread(self._manager, self.principal, name)
         log_context.bind(session=self.row.session_id)
         self.port: SessionPort = await self.keep.enter_async_context(self._manager.attach(self.row))
         self.cursor = self.port.follow()

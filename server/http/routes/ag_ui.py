@@ -2,14 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import ExitStack
 from typing import Final
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent.util.places import Holder
 from protocol import codes
 from protocol.view import View
 from server.http.bodies import Bodies
@@ -21,6 +18,7 @@ from server.http.compatible.ag_ui_request import RunAgentInput, Wanted, wanted
 from server.http.compatible.attached import Attached, Refused
 from server.http.compatible.event_stream import EventStream
 from server.http.compatible.feed import batches
+from server.http.compatible.reading import read_json
 from server.http.compatible.runs import Run
 from server.http.endpoints import Endpoint, Media
 from server.http.requests import bad_request, caller
@@ -28,9 +26,6 @@ from server.journal.base import JournalError
 from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal, RequestRefused
 from server.websocket.admission import SocketAdmission
-
-BODY_BYTES_MAX: Final = 4_194_304
-"""Clients send their whole history each time. It is decoded in some 20 ms."""
 
 TOO_LATE: Final = (codes.APPROVAL_STALE, codes.QUESTION_UNKNOWN, codes.NOTHING_TO_INTERRUPT)
 """Refusals of answers that somebody else has given: the run goes on with what happened."""
@@ -52,7 +47,7 @@ class AgUiRoutes:
                 "not_found", "AG-UI is off at this server: `compatible.ag_ui` switches it on"
             ).as_response()
         principal = caller(request)
-        asked = await self._read(request, principal.user_id)
+        asked = await read_json(self._bodies, request, principal.user_id, RunAgentInput)
         try:
             what = wanted(asked)
         except BadRun as error:
@@ -72,16 +67,6 @@ class AgUiRoutes:
             send_timeout_s=self._admission.limits.send_timeout_s,
             headers={"holdfast-session": attached.row.session_id},
         )
-
-    async def _read(self, request: Request, user_id: str) -> RunAgentInput:
-        with ExitStack() as keep:
-            body = await self._bodies.read(request, BODY_BYTES_MAX, Holder(user_id), keep)
-            if body is None:
-                raise RequestRefused(HTTPRefusal("too_large", f"the body is larger than {BODY_BYTES_MAX} bytes"))
-            try:
-                return msgspec.json.decode(body, type=RunAgentInput)
-            except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-                raise bad_request(f"the body is no run of AG-UI: {error}") from error
 
     async def _begin(self, asked: RunAgentInput, what: Wanted, attached: Attached) -> AsyncGenerator[bytes, None]:
         """Hand in what is asked for; the events of the run. Raises `RequestRefused`, `JournalError`."""

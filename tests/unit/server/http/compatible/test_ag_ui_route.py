@@ -10,8 +10,8 @@ import httpx
 import msgspec
 
 from protocol import events as ev
-from tests.contract.test_ag_ui import with_ag_ui
 from tests.support.application import Listener, settings_for
+from tests.support.compatible.settings import compatible
 from tests.support.live import Live, listening
 from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, stream, text
 from tests.support.network.http_client import http_client
@@ -28,7 +28,7 @@ async def served(
     data: Path, model: ScriptedModel, **socket_settings: Any
 ) -> AsyncIterator[tuple[Live, httpx.AsyncClient]]:
     """A server that speaks AG-UI, and a client."""
-    settings = with_ag_ui(data, model)
+    settings = compatible(data, model)
     settings = msgspec.structs.replace(settings, socket=msgspec.structs.replace(settings.socket, **socket_settings))
     async with listening(settings) as live, http_client(live.http, timeout=20) as http:
         yield live, http
