@@ -29,6 +29,7 @@ from server.journal.base import Journal, SessionRow
 from server.journal.data_dir import DATABASE
 from server.journal.nodes.base import Nodes
 from server.journal.nodes.listing import Load
+from server.search.searcher import SessionSearch, open_search
 from server.sessions.factory import SessionFactory, make_rules
 from server.sessions.forks.forker import Forker
 from server.sessions.manager import SessionManager
@@ -109,6 +110,7 @@ class RunningServer:
     sockets: SocketRegistry
     storage: StorageAccount
     forker: Forker
+    search: SessionSearch | None
 
     async def hand_over(self, reason: str, wait_s: float, cut_short: Callable[[], bool]) -> None:
         """Let other servers on the same database, if there are any, go on with the sessions; see `leaving.hand_over`."""
@@ -176,7 +178,10 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         journal, settings.export, owner_tokens.get, parts.toolsets.hub, parts.metrics, folder, parts.executors.disk
     )
     ends.push_async_callback(exporter.aclose)
-    manager = _session_manager(parts, journal, nodes, quotas, owner_tokens, observers, collector, exporter)
+    search = await open_search(journal, folder, settings.search, parts.executors.server.of(SERVER))
+    if search is not None:
+        ends.push_async_callback(search.aclose)
+    manager = _session_manager(parts, journal, nodes, quotas, owner_tokens, observers, collector, exporter, search)
     ends.push_async_callback(manager.registry.aclose)
     kept = settings.sessions
     retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
@@ -202,8 +207,10 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     exporter.start(manager.used, lambda: manager.registry.ownership.is_first)
     collector.start(manager.registry)
     watcher.start()
+    if search is not None:
+        search.start()
     forker = Forker(manager, storage, files, settings.workspace, parts.executors.walks)
-    return RunningServer(manager, authenticator, users, observers, parts.sockets, storage, forker)
+    return RunningServer(manager, authenticator, users, observers, parts.sockets, storage, forker, search)
 
 
 async def _load_later(parts: Parts) -> None:
@@ -221,7 +228,13 @@ def _session_manager(
     observers: ObserverFactory,
     collector: SandboxCollector,
     exporter: SessionExporter,
+    search: SessionSearch | None,
 ) -> SessionManager:
+    async def delete_files(row: SessionRow) -> None:
+        if search is not None:
+            await search.forget(row.session_id)
+        await parts.toolsets.remove_workspace(row)
+
     def tools_for(row: SessionRow, token: str | None) -> ToolRouter:
         if token:
             collector.owner_token_known(row.user_id)
@@ -252,4 +265,4 @@ def _session_manager(
         lambda: parts.known_secrets.for_sessions,
     )
     registry = SessionRegistry(services, parts.settings.sessions)
-    return SessionManager(registry, parts.toolsets.remove_workspace, collector)
+    return SessionManager(registry, delete_files, collector)

@@ -13,9 +13,13 @@ from server.config.loader import SettingsError
 from server.journal.base import JournalError
 from server.journal.data_dir import DATABASE, FOLDER_MODE, LOCK, MARK
 from server.journal.offline import open_offline
+from server.search.texts import INDEX
 
-LEFT_OUT = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK, MARK, runtime_file.NAME, runtime_file.LOG}
-"""The database is copied by SQLite. The lock, the mark and the runtime file belong to this folder alone; a copy begins a new epoch."""
+LEFT_OUT = {DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", LOCK, MARK, runtime_file.NAME, runtime_file.LOG} | {
+    f"{INDEX}{end}" for end in ("", "-wal", "-shm")
+}
+"""The database is copied by SQLite. The lock, the mark and the runtime file belong to this folder alone; a copy begins a new epoch. The
+index of the search is made anew."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -28,6 +28,7 @@ from server.config.sockets import SocketSettings
 from server.config.telemetry import MetricsSettings, TracingSettings
 from server.journal.nodes.settings import NodesSettings
 from server.journal.settings import JournalSettings
+from server.search.settings import SearchSettings
 
 SECRET_CHARS_MIN = 32
 """Of the secret from which the keys of several servers follow."""
@@ -55,6 +56,7 @@ class Settings(SettingsGroup, frozen=True, kw_only=True):
     metrics: MetricsSettings = field(default_factory=MetricsSettings)
     tracing: TracingSettings = field(default_factory=TracingSettings)
     export: ExportSettings = field(default_factory=ExportSettings)
+    search: SearchSettings = field(default_factory=SearchSettings)
     page: PageSettings = field(default_factory=PageSettings)
     compatible: CompatibleSettings = field(default_factory=CompatibleSettings)
     mcp: McpLimits = field(default_factory=McpLimits)

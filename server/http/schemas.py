@@ -130,6 +130,10 @@ class Sessions(msgspec.Struct, omit_defaults=True):
 
     sessions: list[SessionInfo]
     next: str | UnsetType = UNSET
+    lagging: Annotated[
+        int | UnsetType,
+        Meta(description="of a search: how many sessions are not searched to their end yet; absent: none"),
+    ] = UNSET
 
 
 class Events(msgspec.Struct):

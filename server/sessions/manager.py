@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
-from agent.session.messages import OwnerUploadedNotes, SubmissionRefusal
+from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol import submissions as sub
 from protocol.codes import CloseReason
@@ -188,13 +188,11 @@ class SessionManager:
     async def get_session_info(self, session_id: str) -> SessionInfo:
         """A session's information, whether it is active or not. Raises `SessionNotFound`."""
         stat = await self.registry.open(session_id)
-        return self._info(stat, await self._awake_elsewhere([stat]))
+        return self._info(stat)
 
     async def list_sessions(self, user_id: str | None) -> list[SessionInfo]:
         """All sessions of a user, or of all users (None), newest first."""
-        stats = await self.journal.list(user_id)
-        elsewhere = await self._awake_elsewhere(stats)
-        return [self._listed(stat, elsewhere) for stat in stats]
+        return [self.listed(stat) for stat in await self.journal.list(user_id)]
 
     async def page_sessions(
         self, user_id: str | None, most: int, *, before: ListPosition | None = None, search: str = "", cwd: str = ""
@@ -209,9 +207,8 @@ class SessionManager:
         )
         page, is_more = cut_page(stats, most)
         infos = []
-        elsewhere = await self._awake_elsewhere(page)
         for number, stat in enumerate(page, 1):
-            infos.append(self._listed(stat, elsewhere))
+            infos.append(self.listed(stat))
             if number % LISTED_A_STEP == 0:
                 await asyncio.sleep(0)  # others come between
         last = page[-1].row if is_more else None
@@ -226,16 +223,6 @@ class SessionManager:
     def active_session_count(self) -> int:
         """How many sessions are active, or being activated."""
         return self.registry.count
-
-    async def notes_uploaded(self, session_id: str, digest: str) -> None:
-        """Record that AGENTS.md with this digest is the owner's. Raises `SessionNotFound`, `SessionCapacityError`, `GoingAway`, `JournalError`."""
-        notes = OwnerUploadedNotes(digest)
-        try:
-            async with self.registry.activated(session_id) as actor:
-                actor.report(notes)
-        except OwnedElsewhere:
-            assert self.registry.shared is not None
-            await self.registry.shared.report(session_id, notes)
 
     async def _hand_in(self, session_id: str, submission: sub.Submission) -> PendingAnswer | SubmissionRefusal:
         """Hand a submission to the session's actor, here or at the server that runs the session."""
@@ -277,16 +264,10 @@ class SessionManager:
             if not port.sockets and port.actor is None:
                 self.registry.services.on_left()
 
-    async def _awake_elsewhere(self, stats: Sequence[Stat]) -> Collection[str]:
-        """Those of these sessions that a server on the same database runs; nothing where this one is alone."""
-        nodes = self.registry.services.nodes
-        return () if nodes is None else await nodes.owners([stat.row.session_id for stat in stats])
-
-    def _listed(self, stat: Stat, elsewhere: Collection[str]) -> SessionInfo:
+    def listed(self, stat: Stat) -> SessionInfo:
         """The actor's row, if there is an actor: it may be newer than the listing."""
         actor = self.registry.get(stat.row.session_id)
-        return self._info(stat if actor is None else actor.stat, elsewhere)
+        return self._info(stat if actor is None else actor.stat)
 
-    def _info(self, stat: Stat, elsewhere: Collection[str]) -> SessionInfo:
-        session_id = stat.row.session_id
-        return session_info(stat, is_active=self.registry.get(session_id) is not None or session_id in elsewhere)
+    def _info(self, stat: Stat) -> SessionInfo:
+        return session_info(stat, is_active=self.registry.get(stat.row.session_id) is not None)

@@ -9,6 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from protocol.content import ShareLink
 from server.journal.base import SessionRow, Stat
+from server.search.texts import Hit
 
 EXPORT_FORMAT = 1
 """Version of the export file; raised when something changes that a reader may rely on."""
@@ -66,6 +67,7 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     cwd: str | UnsetType = UNSET
     forked_from: ForkedFrom | UnsetType = UNSET
+    found: Annotated[Hit | UnsetType, Meta(description="where the searched words were said; of a search alone")] = UNSET
     mcp_refused: Annotated[
         dict[str, str] | UnsetType, Meta(description="of the MCP servers just given: those that are refused, and why")
     ] = UNSET

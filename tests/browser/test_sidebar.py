@@ -73,7 +73,7 @@ async def test_sessions_are_sought_by_their_titles(tabs: Tabs, tmp_path: Path) -
         await expect(at.chat.sessions).to_have_count(1)
         await expect(at.chat.sessions).to_contain_text("anchors")
         await search.fill("nothing like it")
-        await expect(at.chat.page.get_by_text("No session has such a title.")).to_be_visible()
+        await expect(at.chat.page.get_by_text("Nothing was found.")).to_be_visible()
 
 
 @in_the_long_form

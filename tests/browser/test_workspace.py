@@ -1,8 +1,9 @@
-"""Files and versions on the page: images that the model is shown, and what an edit leaves behind.
+"""Files, versions and search on the page: images that the model is shown, what an edit leaves behind, and where something was said.
 
 The tests share one server; the model says what it was sent.
 """
 
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -72,3 +73,19 @@ async def test_what_an_edit_takes_away_stays_as_an_earlier_version_that_one_can_
     await expect(chat.page).not_to_have_url(newer)
     await expect(chat.answers).to_have_text("seen: another way")
     await expect(chat.sessions).to_have_count(listed + 1)
+
+
+async def test_a_session_is_found_by_what_was_said_in_it_and_opened_there(live: Live, tabs: Tabs) -> None:
+    chat = await tabs.open(live.http)
+    await chat.say("Of birds")
+    await chat.idle()
+    await chat.say("The owl hoots")
+    await expect(chat.answers).to_have_text(["seen: Of birds", "seen: The owl hoots"])
+    url = chat.page.url
+    await chat.button("New session").click()
+    await chat.page.get_by_role("searchbox", name="Search sessions").fill("hoots")
+    await expect(chat.sessions).to_have_count(1)
+    await expect(chat.sessions.locator("mark")).to_have_text("hoots")
+    await chat.sessions.get_by_role("link").click()
+    await expect(chat.page).to_have_url(re.compile(f"^{re.escape(url)}#at=msg-"))
+    await expect(chat.rows.locator("xpath=self::*[@data-linked]")).to_contain_text("seen: The owl hoots")

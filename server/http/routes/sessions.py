@@ -20,6 +20,7 @@ from server.http.endpoints import JSON_OBJECT, SESSION, Endpoint, Media, Query
 from server.http.paging import PAGE_QUERY, next_page, read_page
 from server.http.requests import authorized_session, bad_request, caller, integer_parameter, position_in_path
 from server.http.responses import json_if_changed, json_response
+from server.search.searcher import SessionSearch
 from server.sessions.export import MEDIA_TYPE, export_chunks, file_name
 from server.sessions.manager import SessionManager
 from server.sessions.replay import merged_in_steps
@@ -31,6 +32,8 @@ EVENTS_LIMIT_MAX: Final = 1_000
 EVENTS_MAX_BYTES: Final = 1_048_576
 """What takes a few milliseconds to send. One event may be larger."""
 SEARCH_CHARS_MAX: Final = 200
+FOUND_MAX: Final = 100
+"""Sessions that a search in texts adds to those with the words in their titles."""
 BODY_BYTES_MAX: Final = 65_536
 PROJECT_MODE: Final = "ask"
 """The mode of a session with a project folder, where none is asked for: nothing in that folder can be put back."""
@@ -47,11 +50,17 @@ class SessionRoutes:
     """Handlers of the routes of sessions."""
 
     def __init__(
-        self, manager: SessionManager, projects: ProjectFolders, disk: WorkExecutor, give_servers: GiveServers
+        self,
+        manager: SessionManager,
+        projects: ProjectFolders,
+        disk: WorkExecutor,
+        give_servers: GiveServers,
+        search: SessionSearch | None,
     ) -> None:
-        """`projects`: the folders that sessions may work in; `disk`: the threads in which they are looked at. `give_servers`: keeps MCP
+        """`search`: in texts; None: only titles are searched. `projects`: the folders that sessions may work in; `disk`: the threads in which they are looked at. `give_servers`: keeps MCP
         servers for a session."""
         self._give = give_servers
+        self._search = search
         self._manager = manager
         self._journal = manager.journal
         self._projects = projects
@@ -68,7 +77,25 @@ class SessionRoutes:
             raise bad_request(f"`cwd` may have {PATH_CHARS_MAX} characters at most")
         user_id = caller(request).user_id
         infos, position = await self._manager.page_sessions(user_id, most, before=before, search=search, cwd=cwd)
-        return json_if_changed(request, schemas.Sessions(infos, next_page(position)))
+        answer = schemas.Sessions(infos, next_page(position))
+        if search and self._search is not None and before is None:
+            await self._add_found(self._search, answer, user_id, search, cwd)
+        return json_if_changed(request, answer)
+
+    async def _add_found(
+        self, search: SessionSearch, answer: schemas.Sessions, user_id: str, words: str, cwd: str
+    ) -> None:
+        """Say where the words were said; sessions in which they were, and whose titles do not have them, come behind the others."""
+        found = await search.find(user_id, words)
+        hits = {stat.row.session_id: hit for stat, hit in found.hits}
+        listed = {info.session_id for info in answer.sessions}
+        more = [self._manager.listed(stat) for stat, _ in found.hits if stat.row.session_id not in listed]
+        others = [info for info in more if not cwd or info.cwd == cwd] if answer.next is msgspec.UNSET else []
+        answer.sessions = [
+            msgspec.structs.replace(info, found=hits[info.session_id]) if info.session_id in hits else info
+            for info in [*answer.sessions, *others[:FOUND_MAX]]
+        ]
+        answer.lagging = found.lagging or msgspec.UNSET
 
     async def create(self, request: Request) -> Response:
         """Create a session; the body may say with which project folder, model and title."""
@@ -201,7 +228,8 @@ ENDPOINTS: Final = (
             *PAGE_QUERY,
             Query(
                 "search",
-                "only sessions whose title contains this text, in upper or lower case",
+                "only sessions whose title contains this text, in upper or lower case; with the first page, also those in which one "
+                "message has words that begin with these (`found`), behind the others",
                 {"type": "string", "maxLength": SEARCH_CHARS_MAX},
             ),
             Query(

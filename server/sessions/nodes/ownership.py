@@ -44,7 +44,7 @@ class Ownership:
         """Raise `OwnedElsewhere` if another server runs the session, `Unavailable` as `check`."""
         self.check()
         if await self.runs_elsewhere(session_id):
-            raise OwnedElsewhere("the session runs at another server now, and this can be done there alone; try again")
+            raise OwnedElsewhere(f"session {session_id} runs at another server")
 
     @asynccontextmanager
     async def held(self, session_id: str) -> AsyncIterator[None]:

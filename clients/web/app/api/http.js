@@ -36,6 +36,7 @@ import { base, server } from "./base.js";
  * @property {unknown[]} pending_approval
  * @property {string} state
  * @property {number} message_count
+ * @property {{ message: string, snippet: string[] }} [found] of a search: the row where it was said, and text, found, text, found, ...
  * @property {{ session_id: string, seq: number, branch: boolean }} [forked_from]
  */
 /** @typedef {{ path: string, size?: number, kind?: string }} FileEntry */

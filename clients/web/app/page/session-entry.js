@@ -4,7 +4,7 @@
 import { Component } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { connect } from "../../../js/src/holdfast.js";
-import { oneLine } from "../text/visible.js";
+import { oneLine, visible } from "../text/visible.js";
 import { server } from "../api/base.js";
 import { exportSession } from "../api/export.js";
 import { pathOf, refreshSessions, remove, showError, showSession } from "../state/store.js";
@@ -38,7 +38,7 @@ function SessionEntry({ session, here, fresh }) {
   const open = (/** @type {MouseEvent} */ event) => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
-    showSession(session.session_id);
+    showSession(session.session_id, { at: session.found?.message });
   };
   const root = useRef(/** @type {HTMLLIElement | null} */ (null));
   const named = () => {
@@ -56,6 +56,7 @@ function SessionEntry({ session, here, fresh }) {
     <a href=${pathOf(session.session_id)} aria-current=${here ? "page" : undefined} onClick=${open}>
       <span class="session-title"><bdi>${title}</bdi></span>
       <span class="session-state">${state.says || `${fresh ? "new · " : ""}${when(session.last_active_at)}`}</span>
+      ${session.found && html`<span class="session-found">${session.found.snippet.map((part, at) => (at % 2 ? html`<mark>${visible(part)}</mark>` : visible(part)))}</span>`}
     </a>
     <span class="session-actions">
       <button type="button" class="quiet" aria-label=${`Rename “${title}”`} title="Rename" onClick=${() => setNaming(true)}><${Icon} name="edit" /></button>

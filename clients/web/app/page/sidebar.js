@@ -5,7 +5,8 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { logOut } from "../state/login.js";
 import { withoutBranches } from "../state/branches.js";
 import { isTimeToAsk, unseen } from "../state/news.js";
-import { config, current, deleting, guest, me, moreSessions, narrow, panel, refreshSessions, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
+import { config, current, deleting, guest, me, narrow, panel, refreshSessions, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
+import { plural } from "../text/format.js";
 import { CTRL, html, Icon } from "../ui/html.js";
 import { SessionLine } from "./session-entry.js";
 
@@ -65,7 +66,8 @@ function OwnSessions() {
   const found = useFound(sought.trim());
   const [most, setMost] = useState(LISTED);
   useEffect(() => setMost(LISTED), [sought]);
-  const all = withoutBranches(found ?? sessions.value).filter((one) => !deleting.value.has(one.session_id) && words.every((word) => (one.title || "untitled").toLowerCase().includes(word)));
+  const titled = withoutBranches(sessions.value).filter((one) => words.every((word) => (one.title || "untitled").toLowerCase().includes(word)));
+  const all = joined(titled, found?.sessions ?? []).filter((one) => !deleting.value.has(one.session_id));
   const shown = all.slice(0, most);
   const scrolled = (/** @type {any} */ { currentTarget: list }) => {
     if (most < all.length && list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX) setMost(most + LISTED);
@@ -84,7 +86,8 @@ function OwnSessions() {
     <ul class="sessions" onScroll=${scrolled} onKeyDown=${moveAmongLinks}>
       ${shown.map((session) => html`<${SessionLine} key=${session.session_id} session=${session} here=${current.value === session.session_id} fresh=${unseen.value.has(session.session_id)} />`)}
       ${all.length > most && html`<li key="more"><button type="button" class="link" onClick=${() => setMost(most + LISTED)}>${`${all.length - most} older`}</button></li>`}
-      ${!all.length && html`<li class="faint nothing">${words.length ? "No session has such a title." : "No sessions yet."}</li>`}
+      ${!all.length && html`<li class="faint nothing">${words.length ? "Nothing was found." : "No sessions yet."}</li>`}
+      ${found?.lagging && html`<li class="faint nothing">${plural(found.lagging, "session is", "sessions are")} not searched yet.</li>`}
     </ul>
     <p class="hidden" role="status">${words.length ? `${all.length} found` : ""}</p>
   `;
@@ -101,14 +104,25 @@ function moveAmongLinks(event) {
   links[Math.min(links.length - 1, Math.max(0, here + step))]?.focus();
 }
 
-/** What the server finds, where not all sessions are listed here; else null. @param {string} sought */
+/** Those by their titles, and what the server found: where the words were said, and further sessions. @param {SessionInfo[]} titled @param {SessionInfo[]} found */
+function joined(titled, found) {
+  const known = new Map(found.map((one) => [one.session_id, one]));
+  const listed = new Set(titled.map((one) => one.session_id));
+  return [...titled.map((one) => known.get(one.session_id) ?? one), ...found.filter((one) => !listed.has(one.session_id))];
+}
+
+/** What the server finds; null: nothing was asked. @param {string} sought */
 function useFound(sought) {
-  const [found, setFound] = useState(/** @type {SessionInfo[] | null} */ (null));
-  const ask = moreSessions.value && sought !== "";
+  const [found, setFound] = useState(/** @type {Awaited<ReturnType<typeof searchSessions>> | null} */ (null));
   useEffect(() => {
-    if (!ask) return setFound(null);
-    const timer = setTimeout(() => searchSessions(sought).then(setFound, showError), TYPED_MS);
-    return () => clearTimeout(timer);
-  }, [sought, ask]);
+    setFound(null);
+    if (sought === "") return;
+    let current = true;
+    const timer = setTimeout(() => searchSessions(sought).then((answer) => current && setFound(answer), showError), TYPED_MS);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [sought]);
   return found;
 }

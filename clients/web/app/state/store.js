@@ -20,8 +20,6 @@ export const guest = computed(() => me.value?.rights?.includes("sessions") === f
 export const loginNeeded = signal(/** @type {string | null} */ (null));
 /** @type {import("@preact/signals").Signal<SessionInfo[]>} */
 export const sessions = signal(/** @type {SessionInfo[]} */ ([]));
-/** Whether there are more sessions than were asked for. */
-export const moreSessions = signal(false);
 /** Sessions that are not shown, because they are about to be deleted. @type {import("@preact/signals").Signal<Set<string>>} */
 export const deleting = signal(/** @type {Set<string>} */ (new Set()));
 /** @type {import("@preact/signals").Signal<Notice[]>} */
@@ -54,10 +52,12 @@ function idOf(path) {
 /** The page's address for a session, or with null for a new one. @param {string | null} id */
 export const pathOf = (id) => (id === null ? `${base}/` : `${base}/s/${encodeURIComponent(id)}`);
 
-/** Show a session, or with null the beginning of a new one. @param {string | null} id */
-export function showSession(id, { replace = false } = {}) {
+/** Show a session, or with null the beginning of a new one; `at`: the key of the row to go to. @param {string | null} id */
+export function showSession(id, { replace = false, at = "" } = {}) {
   const path = pathOf(id);
-  if (path !== location.pathname) history[replace ? "replaceState" : "pushState"](null, "", path);
+  const hash = at && `#at=${encodeURIComponent(at)}`;
+  if (path !== location.pathname || hash) history[replace ? "replaceState" : "pushState"](null, "", path + hash);
+  if (hash && current.value === id) dispatchEvent(new Event("hashchange"));
   current.value = id;
   sidebarOpen.value = false;
 }
@@ -92,7 +92,6 @@ export async function refreshSessions() {
   const answer = await ifChanged("/api/sessions");
   if (answer === null) return;
   sessions.value = kept(sessions.value, answer.sessions);
-  moreSessions.value = answer.next !== undefined;
 }
 
 /** Go on in a copy of a session. @param {string} id @param {number} seq where it rests */
@@ -102,11 +101,8 @@ export async function forkSession(id, seq) {
   showSession(made.session_id);
 }
 
-/** Sessions by their titles, of all that there are. @param {string} words @returns {Promise<SessionInfo[]>} */
-export async function searchSessions(words) {
-  const { sessions: found } = await http(`/api/sessions?search=${encodeURIComponent(words)}`);
-  return found;
-}
+/** Sessions by their titles and by what was said in them; `lagging`: how many are not searched yet. @param {string} words @returns {Promise<{ sessions: SessionInfo[], lagging?: number }>} */
+export const searchSessions = (words) => http(`/api/sessions?search=${encodeURIComponent(words)}`);
 
 /** Delete a session, after a while in which it can be taken back. @param {SessionInfo} session */
 export function remove(session) {
