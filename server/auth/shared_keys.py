@@ -27,6 +27,8 @@ OTHERS: Final = ("sandbox.key", "log.salt")
 
 MAX_BYTES: Final = 1_024
 
+RUNNING: Final = ("alive", "draining")
+
 NAMED_MAX: Final = 3
 """Servers that a message names."""
 
@@ -49,7 +51,7 @@ async def check_secret(rows: CredentialRows, nodes: Nodes, secret: str) -> None:
     present = await rows.get("secret", "check")
     if present is not None and secrets.compare_digest(present.hash, mine):
         return
-    others = [one.name for one in await nodes.everybody() if one.number != nodes.number and one.state == "alive"]
+    others = [one.name for one in await nodes.everybody() if one.number != nodes.number and one.state in RUNNING]
     if present is None or others:
         raise Unavailable(
             "auth.secret (HOLDFAST_SECRET) is not that of the other servers on this database "

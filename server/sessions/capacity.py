@@ -21,9 +21,9 @@ class SessionCapacity:
         """How many sessions count now."""
         return self._by_user.total()
 
-    def reserve(self, user_id: str) -> None:
-        """Count one session more. Raises `SessionCapacityError`."""
-        if self._by_user[user_id] >= self._per_user_max:
+    def reserve(self, user_id: str, elsewhere: int = 0) -> None:
+        """Count one session more. `elsewhere`: sessions of this user that work at other servers. Raises `SessionCapacityError`."""
+        if self._by_user[user_id] + elsewhere >= self._per_user_max:
             raise SessionCapacityError("per_user", self._per_user_max)
         if self._by_user.total() >= self._max:
             raise SessionCapacityError("global", self._max)

@@ -322,12 +322,13 @@ class SessionRegistry:
                 self._tasks.start(self._handover.go_on(port, unfinished=actor.row.unfinished), f"{session_id}/again")
 
     async def _reserve(self, user_id: str) -> None:
-        """Reserve a place; evict the session that is idle for longest if there is none. Raises `SessionCapacityError`."""
+        """Reserve a place; evict the session that is idle for longest if there is none. Raises `SessionCapacityError`, `Unavailable`."""
         if self.draining or self.leaving:
             raise GoingAway
+        elsewhere = await self.ownership.working_elsewhere(user_id)
         while True:
             try:
-                return self._capacity.reserve(user_id)
+                return self._capacity.reserve(user_id, elsewhere)
             except SessionCapacityError as full:
                 whose = user_id if full.error_type == "per_user" else None
                 idle = [a for a in self._actors.values() if a.may_sleep and whose in (None, a.user_id)]

@@ -32,6 +32,10 @@ WAIT_S, WAIT_EXPIRED_S = 5.0, 60.0
 """How long another server is awaited that renews a token, while the old one is good and when it is over."""
 
 
+CLOSE_S = 5.0
+"""How long a stop waits for new tokens that a provider was asked for."""
+
+
 class PendingLogin(msgspec.Struct, frozen=True):
     """A login that has begun. The browser keeps it in an encrypted cookie, so that nobody can begin it for somebody else."""
 
@@ -56,7 +60,9 @@ class OauthBackend(ApiTokenBackend):
         self._failed_at: dict[str, float] = {}
 
     async def aclose(self) -> None:
-        """End the requests to the provider."""
+        """End the requests to the provider. Renewals that run are awaited: most providers take a refresh token once."""
+        if self._renewing:
+            await asyncio.wait([*self._renewing.values()], timeout=CLOSE_S)
         await self._tasks.aclose()
         await self.provider.aclose()
 

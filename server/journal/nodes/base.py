@@ -59,6 +59,9 @@ class Nodes(Protocol):
     async def owned_elsewhere(self, session_id: str) -> bool:
         """Whether another node, which lives, owns the session. Raises `JournalError`."""
 
+    async def working_elsewhere(self, user_id: str) -> int:
+        """How many sessions of the user have work under way at other nodes, which live. Raises `JournalError`."""
+
     async def forward(self, session_id: str, submission_id: str, forwarded: Forwarded) -> Put:
         """Have a submission wait for the session's owner, and tell the owner; durable on return. The same again is one.
 

@@ -41,8 +41,11 @@ _OWNERS = """
     SELECT s.session_id, n.name FROM sessions s JOIN nodes n ON n.node = s.owner AND NOT n.dead
     WHERE s.session_id = ANY(%s) AND NOT s.deleted
 """
-_FORGET = "DELETE FROM nodes WHERE dead AND good_until < clock_timestamp() - %s * interval '1 second'"
 LIVES = "EXISTS (SELECT FROM nodes n WHERE n.node = s.owner AND NOT n.dead)"
+_WORKING = f"""
+    SELECT count(*) FROM sessions s WHERE s.user_id = %s AND s.unfinished AND NOT s.deleted AND s.owner <> %s AND {LIVES}
+"""
+_FORGET = "DELETE FROM nodes WHERE dead AND good_until < clock_timestamp() - %s * interval '1 second'"
 OWNER = f"SELECT s.term, s.owner, {LIVES} FROM sessions s WHERE s.session_id = %s AND NOT s.deleted"
 """A session's term, its owner, and whether that lives."""
 _ORPHANS = f"""
@@ -138,6 +141,12 @@ def owner(connection: Connection, session_id: str) -> int | None:
     """The node that owns the session and lives; None if there is none."""
     found = connection.execute(OWNER, (encode(session_id),)).fetchone()
     return int(found[1]) if found is not None and found[2] else None
+
+
+def working(connection: Connection, user_id: str, but: int) -> int:
+    """How many sessions of the user have work under way at nodes that live, without this one."""
+    found = connection.execute(_WORKING, (encode(user_id), but)).fetchone()
+    return int(found[0]) if found is not None else 0
 
 
 def orphans(connection: Connection, most: int) -> list[str]:

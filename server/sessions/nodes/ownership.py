@@ -62,6 +62,10 @@ class Ownership:
         finally:
             await self._journal.release(lease)
 
+    async def working_elsewhere(self, user_id: str) -> int:
+        """How many sessions of the user have work under way at other servers on the same database. Raises `JournalError`."""
+        return 0 if self._nodes is None else await self._nodes.working_elsewhere(user_id)
+
     async def runs_elsewhere(self, session_id: str) -> bool:
         """Whether another server on the same database runs the session. Raises `JournalError`."""
         return self._nodes is not None and await self._nodes.owned_elsewhere(session_id)

@@ -118,6 +118,10 @@ class PostgresNodes:
         """Whether another node, which lives, owns the session."""
         return await self._queries.put(lambda db: membership.owner(db, session_id)) not in (None, self.number)
 
+    async def working_elsewhere(self, user_id: str) -> int:
+        """How many sessions of the user have work under way at other nodes."""
+        return await self._queries.put(lambda db: membership.working(db, user_id, self.number))
+
     async def forward(self, session_id: str, submission_id: str, forwarded: Forwarded) -> Put:
         """Have a submission wait for the session's owner."""
         put = await self._writes.put(lambda tables: tables.forward(self.number, session_id, submission_id, forwarded))

@@ -106,40 +106,6 @@ async def test_provider_tokens_are_stored_encrypted_and_reach_the_owners_tools(
         assert await authenticator(live).hub_token("user-1") == access, "found again after a restart"
 
 
-async def test_provider_tokens_are_refreshed_before_they_expire(tmp_path: Path, provider: OpenIdProvider) -> None:
-    provider.access_lasts_s = 100
-    async with listening(guarded(tmp_path, provider, {"refresh_before_s": 200})) as live, browser(live) as http:
-        await log_in(http)
-        assert (await http.get("/api/me")).status_code == 200
-        assert provider.requests.count("refresh_token") == 1
-        assert await authenticator(live).hub_token("user-1") == provider.issued[-1]
-        assert len(provider.issued) >= 2
-
-
-async def test_a_login_whose_refresh_is_refused_ends_and_its_sockets_close(
-    tmp_path: Path, provider: OpenIdProvider
-) -> None:
-    provider.access_lasts_s = 100
-    async with listening(guarded(tmp_path, provider, {"refresh_before_s": 200})) as live, browser(live) as http:
-        await log_in(http)
-        async with connect(live.ws, additional_headers=cookie_of(http, live)) as socket:
-            client = Client(socket)
-            await client.until_type(Synced)
-            provider.end_logins()
-            assert await client.closed() == (4401, "the credentials were revoked; log in and come back")
-        assert (await http.get("/api/me")).status_code == 401
-
-
-async def test_an_unreachable_provider_ends_no_login(tmp_path: Path, provider: OpenIdProvider) -> None:
-    provider.access_lasts_s = 100
-    async with listening(guarded(tmp_path, provider, {"refresh_before_s": 200})) as live, browser(live) as http:
-        await log_in(http)
-        provider.down = True
-        assert (await http.get("/api/me")).status_code == 200
-        assert (await http.get("/api/me")).status_code == 200
-        assert provider.requests.count("refresh_token") == 1, "it is not asked again at once"
-
-
 async def test_without_a_refresh_token_a_login_ends_with_its_access_token(
     tmp_path: Path, provider: OpenIdProvider
 ) -> None:
