@@ -5,10 +5,8 @@ import shutil
 from pathlib import Path
 
 from server.doctor.finding import Finding, fail, ok, warn
-from server.journal.backend import describe_database
 from server.journal.base import JournalError
 from server.journal.offline import inspect, write_ahead_fault
-from server.journal.settings import JournalSettings
 
 FREE_BYTES = 1 << 30
 LEAST_FREE_BYTES = 50 << 20
@@ -63,14 +61,6 @@ def journal(folder: Path) -> Finding:
             "journal", f"{about}; a server holds it (process {found.held_by or 'unknown'}), its pages are not read"
         )
     return ok("journal", f"{about}, every page is well formed")
-
-
-def database(settings: JournalSettings) -> Finding:
-    """Whether a server could keep its journal in the database of `journal.url`."""
-    try:
-        return ok("database", describe_database(settings))
-    except JournalError as error:
-        return fail("database", str(error), "mend it: the server does not start without it")
 
 
 def _to_be_made(folder: Path) -> Finding:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from server.config.loader import SettingsError, load_settings, shipped_config
 from server.config.settings import Settings
-from server.doctor import checks, data_dir
+from server.doctor import checks, data_dir, database
 from server.doctor.finding import Finding, fail, ok, warn
 
 PREFIX = "HOLDFAST_"
@@ -53,7 +53,7 @@ def variables(config: str, environ: Mapping[str, str]) -> Finding:
 def _of(settings: Settings, path: Path, environ: Mapping[str, str], *, online: bool) -> list[Finding]:
     found = [
         *data_dir.data_folder(settings.journal.folder, with_journal=not settings.journal.url),
-        *([data_dir.database(settings.journal)] if settings.journal.url else []),
+        *database.database(settings),
         checks.address(settings),
         checks.sandbox(settings.sandbox, environ.get("PATH", "")),
         checks.chosen(settings, environ),

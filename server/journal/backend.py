@@ -9,7 +9,7 @@ from server.journal.base import Journal, JournalError
 from server.journal.credentials import CredentialRows, CredentialTable
 from server.journal.data_dir import FolderLock
 from server.journal.nodes.base import Nodes
-from server.journal.nodes.listing import NodeSeen
+from server.journal.nodes.listing import DatabaseState, NodeSeen
 from server.journal.nodes.settings import NodesSettings
 from server.journal.settings import JournalSettings
 from server.journal.sqlite import open_journal
@@ -49,7 +49,7 @@ async def open_backend(settings: JournalSettings, nodes: NodesSettings = ALONE, 
         raise
 
 
-def describe_database(settings: JournalSettings) -> str:
+def describe_database(settings: JournalSettings) -> DatabaseState:
     """What the database of `journal.url` is and holds. Blocking. Raises `JournalError`."""
     return _postgres().describe(settings.url)
 
@@ -77,7 +77,7 @@ def move_journal(folder: Path, to: str, source: str, progress: Callable[[str, in
 
 class _Postgres(NamedTuple):
     open: Callable[[str, Callable[[], None], NodesSettings, Path | None], Awaitable[Backend]]
-    describe: Callable[[str], str]
+    describe: Callable[[str], DatabaseState]
     list_nodes: Callable[[str], list[NodeSeen]]
     credentials: Callable[[str], AbstractContextManager[CredentialTable]]
 

@@ -1,4 +1,4 @@
-"""Node listing: what is told of each node, to operators."""
+"""Node listing: what operators are told of nodes, and of their database."""
 
 from typing import Literal, NamedTuple
 
@@ -27,3 +27,18 @@ class NodeSeen(msgspec.Struct, frozen=True, kw_only=True):
     beat_age_s: float
     sessions: int
     sockets: int
+
+
+class DatabaseState(msgspec.Struct, frozen=True, kw_only=True):
+    """A database, as a server would find it. `about`: its version, its tables and who has it, for people.
+
+    `local`: the connection does not leave the machine. `clock_off_s`: how far its clock is ahead of this machine's. `standbys`: those whose
+    word a commit waits for; None: it waits for none. `hears`: whether a connection hears what another says by NOTIFY.
+    """
+
+    about: str
+    local: bool
+    encrypted: bool
+    clock_off_s: float
+    standbys: int | None
+    hears: bool

@@ -1,34 +1,66 @@
 """Description: tells of a database, for the doctor and the command line, without changing or holding it."""
 
 import os
+import time
 
 import psycopg
 
-from server.journal.nodes.listing import NodeSeen
+from server.journal.nodes.listing import DatabaseState, NodeSeen
 from server.journal.postgres import lock, membership, schema
 from server.journal.postgres.address import Address
 from server.journal.postgres.errors import CannotStart, SchemaTooNew, explain
 from server.journal.postgres.link import Link
+from server.journal.postgres.schema import Connection
+
+HEAR_S = 3.0
+"""How long a word may take to be heard."""
+
+_STATE = """
+    SELECT extract(epoch FROM clock_timestamp())::float8, current_setting('synchronous_standby_names') <> '',
+        (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum'))
+"""
 
 
-def describe(url: str) -> str:
-    """Its version, its tables and who has it. Blocking. Raises `JournalError` if a server could not start on it."""
+def describe(url: str) -> DatabaseState:
+    """What it is and holds. Blocking. Raises `JournalError` if a server could not start on it."""
     address = Address(url, os.environ)
     link = Link(address, "holdfast doctor")
     try:
         with link as connection:
             version = schema.version(connection, address.where)
             holder = lock.holder(connection)
+            asked_at = time.time()
+            found = connection.execute(_STATE).fetchone()
+            clock = (asked_at + time.time()) / 2
+            hears = _hears(connection)
         server = link.pgconn.server_version
+        encrypted = bool(link.pgconn.ssl_in_use)
     except psycopg.Error as error:
         raise explain(error, address.where) or error from error
     finally:
         link.close()
     if version > schema.VERSION:
         raise SchemaTooNew(address.where, version, schema.VERSION)
+    assert found is not None
+    its_clock, waits, standbys = found
     about = f"schema version {version}" if version else "no journal yet; the first start makes it"
     held = f"; {holder} has it" if holder else ""
-    return f"{address.where}: version {server // 10_000}.{server % 10_000}, {about}{held}"
+    return DatabaseState(
+        about=f"{address.where}: version {server // 10_000}.{server % 10_000}, {about}{held}",
+        local=address.local,
+        encrypted=encrypted,
+        clock_off_s=its_clock - clock,
+        standbys=standbys if waits else None,
+        hears=hears,
+    )
+
+
+def _hears(connection: Connection) -> bool:
+    """Whether a word comes back: through a pooler LISTEN is accepted and hears nothing."""
+    channel = f"holdfast_doctor_{os.getpid()}"
+    connection.execute(f"LISTEN {channel}".encode())
+    connection.execute("SELECT pg_notify(%s, '')", (channel,))
+    return any(True for _ in connection.notifies(timeout=HEAR_S, stop_after=1))
 
 
 def list_nodes(url: str) -> list[NodeSeen]:

@@ -6,16 +6,44 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server.doctor.data_dir import database as check_database
+from server.config.settings import Settings
+from server.doctor import database as check
+from server.doctor.database import database as check_database
+from server.doctor.finding import Finding
 from server.journal.backend import describe_database, open_backend
 from server.journal.base import JournalError, Unavailable
 from server.journal.errors import FolderInUse
+from server.journal.nodes.listing import DatabaseState, NodeSeen, NodeState
 from server.journal.settings import JournalSettings
 from server.journal.sqlite import SqliteJournal
+from tests.support.application import settings_for
+from tests.support.live import listening
 from tests.unit.server.journal.builders import begin, texts
+from tests.unit.server.sessions.nodes.two import node
 
 if TYPE_CHECKING:
     from tests.support.postgres.databases import Databases
+
+
+def seen(name: str, state: NodeState = "alive", version: str = "1") -> NodeSeen:
+    """A server, as others see it."""
+    at = "2026-11-30T00:00:00.000Z"
+    return NodeSeen(
+        number=1,
+        name=name,
+        version=version,
+        state=state,
+        started_at=at,
+        last_beat_at=at,
+        beat_age_s=0.1,
+        sessions=0,
+        sockets=0,
+    )
+
+
+def state(*, local: bool, encrypted: bool = False) -> DatabaseState:
+    """A database of which only the connection matters."""
+    return DatabaseState(about="", local=local, encrypted=encrypted, clock_off_s=0.0, standbys=None, hears=True)
 
 
 async def test_without_an_address_the_journal_is_in_the_folder(tmp_path: Path) -> None:
@@ -51,7 +79,7 @@ async def test_without_the_driver_the_extra_is_named(tmp_path: Path, monkeypatch
     settings = JournalSettings(data=str(tmp_path), url="postgresql:///work")
     with pytest.raises(JournalError, match=r"pip install 'holdfast\[postgres\]'"):
         await open_backend(settings)
-    assert check_database(settings).level == "fail"
+    assert [one.level for one in check_database(Settings(journal=settings))] == ["fail"]
 
 
 def test_an_address_of_something_else_is_refused_without_being_repeated() -> None:
@@ -81,12 +109,44 @@ async def test_the_doctor_tells_of_a_database_and_who_has_it(
     from server.journal.postgres.schema import VERSION
 
     settings = JournalSettings(data=str(tmp_path), url=database)
-    assert f"schema version {VERSION}" in describe_database(settings)
+    assert f"schema version {VERSION}" in describe_database(settings).about
     journal = (await open_backend(settings)).journal
-    found = check_database(settings)
-    assert found.level == "ok"
+    found, *others = check_database(Settings(journal=settings))
+    assert {one.level for one in [found, *others]} == {"ok"}
     assert "holdfast " in found.found and " has it" in found.found
     await journal.aclose()
-    found = check_database(JournalSettings(data=str(tmp_path), url=postgres.url_of("postgres", user="nobody")))
+    refused = JournalSettings(data=str(tmp_path), url=postgres.url_of("postgres", user="nobody"))
+    (found,) = check_database(Settings(journal=refused))
     assert found.level == "fail"
     assert "check user and password" in found.found
+
+
+async def test_the_doctor_tells_of_the_servers_that_share_a_database(tmp_path: Path, database: str) -> None:
+    settings = node(tmp_path, database, "north", settings_for(tmp_path / "north"))
+    async with listening(settings):
+        found = {one.name: one for one in check_database(settings)}
+    assert {one.level for one in found.values()} == {"ok"}
+    assert "1 beat: north" in found["servers"].found and "is heard" in found["notices"].found
+
+
+@pytest.mark.parametrize(
+    ("found", "level", "words"),
+    [
+        (check.clock(1.0), "ok", "agrees"),
+        (check.clock(-9.0), "warn", "9.0 s behind"),
+        (check.standby(None), "ok", "for none"),
+        (check.standby(0), "warn", "none is seen"),
+        (check.standby(2), "ok", "one of 2"),
+        (check.notices(hears=False), "fail", "is not heard"),
+        (check.nodes([]), "ok", "none runs"),
+        (check.nodes([seen("a"), seen("b", state="late")]), "warn", "late: b"),
+        (check.nodes([seen("a"), seen("b", version="2")]), "warn", "of versions 1 and 2"),
+        (check.nodes([seen("a"), seen("b", state="dead", version="2")]), "ok", "1 beat: a"),
+        (check.encryption(state(local=False)), "warn", "is not encrypted"),
+        (check.encryption(state(local=True)), "ok", "does not leave"),
+        (check.encryption(state(local=False, encrypted=True)), "ok", "is encrypted"),
+    ],
+)
+def test_each_finding_about_a_database_says_what_is_wrong(found: Finding, level: str, words: str) -> None:
+    assert found.level == level and words in found.found
+    assert bool(found.advice) == (level != "ok")
