@@ -2,7 +2,20 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from benchmarks.figures import ages, cpu, deflate, floor, formats, frames, interrupt, memory, page, replay, startup
+from benchmarks.figures import (
+    ages,
+    cpu,
+    deflate,
+    floor,
+    formats,
+    frames,
+    interrupt,
+    memory,
+    nodes,
+    page,
+    replay,
+    startup,
+)
 from benchmarks.table import Row
 
 FIGURES: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
@@ -17,4 +30,5 @@ FIGURES: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "memory": memory.measure,
     "interrupt": interrupt.measure,
     "page": page.measure,
+    "nodes": nodes.measure,
 }

@@ -39,14 +39,14 @@ OPTIONS = {
 class PostgresServer:
     """A server in a folder of its own, reached by a UNIX socket. It ends with the process that started it."""
 
-    def __init__(self, standby_of: "PostgresServer | None" = None, **options: str) -> None:
+    def __init__(self, standby_of: "PostgresServer | None" = None, place: Path | None = None, **options: str) -> None:
         """Make its files and start it. `options`: settings of the server, besides `OPTIONS`.
 
-        `standby_of`: a running server, with `wal_level` `replica`, whose changes it follows until it is promoted.
+        `place`: the folder that its own is made in; None: one in memory, if there is one. `standby_of`: a running server, with `wal_level` `replica`, whose changes it follows until it is promoted.
         """
         # A socket's path has 107 bytes at most, and the server may run as another user.
         _remove_left_over()
-        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=_memory()))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=place or _memory()))
         self.options = {**OPTIONS, "port": "5432", **options}
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:

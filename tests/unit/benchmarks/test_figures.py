@@ -4,7 +4,8 @@ import msgspec
 import pytest
 
 from agent.models import ModelRequest, Models, ModelSettings
-from benchmarks.figures import ages, cpu, deflate, floor, formats, frames, memory, page, replay, startup
+from benchmarks.appending import Task
+from benchmarks.figures import ages, cpu, deflate, floor, formats, frames, memory, nodes, page, replay, startup
 from benchmarks.processes import Process, ProcessFailed, Reading, configuration, reader, scripted_model, server
 from benchmarks.reader import aiohttp_stream, read
 from benchmarks.table import Row
@@ -148,3 +149,12 @@ async def test_a_process_that_ends_too_early_is_named() -> None:
     async with await Process.start("the short-lived one", "-c", "raise SystemExit(3)") as process:
         with pytest.raises(ProcessFailed, match="the short-lived one ended with 3"):
             await process.line("ready")
+
+
+@in_the_long_form
+async def test_nodes_are_measured_beside_sqlite_and_with_sockets_elsewhere() -> None:
+    few = ages.Size(sessions=2, tokens=20, every_ms=5)
+    size = nodes.Size(Task(2, 10, 1), Task(1, 10, 0, read=50), few, takeovers=1, pairs=1)
+    rows = await nodes.measure(size)
+    assert len([row for row in rows if row.ratio]) == 5 and all(row.ours > 0 for row in rows)
+    assert by_figure(rows, "kill -9").unit == "s"
