@@ -39,10 +39,17 @@ OPTIONS = {
 class PostgresServer:
     """A server in a folder of its own, reached by a UNIX socket. It ends with the process that started it."""
 
-    def __init__(self, standby_of: "PostgresServer | None" = None, place: Path | None = None, **options: str) -> None:
+    def __init__(
+        self,
+        standby_of: "PostgresServer | None" = None,
+        place: Path | None = None,
+        programs: Path | None = None,
+        **options: str,
+    ) -> None:
         """Make its files and start it. `options`: settings of the server, besides `OPTIONS`.
 
-        `place`: the folder that its own is made in; None: one in memory, if there is one. `standby_of`: a running server, with `wal_level` `replica`, whose changes it follows until it is promoted.
+        `place`: the folder that its own is made in; None: one in memory, if there is one. `programs`: the folder of PostgreSQL's programs;
+        None: those of the wheel. `standby_of`: a running server, with `wal_level` `replica`, whose changes it follows until it is promoted.
         """
         # A socket's path has 107 bytes at most, and the server may run as another user.
         _remove_left_over()
@@ -51,7 +58,7 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
-        self._programs = _programs()
+        self._programs = programs or _programs()
         atexit.register(self.remove)
         if standby_of is not None:
             self.run("pg_basebackup", "-D", "data", "-R", "--checkpoint=fast", "--no-sync", "-d", standby_of.url)
