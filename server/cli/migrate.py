@@ -78,4 +78,6 @@ def _bring_tokens(settings: Settings) -> None:
     if are_rows(settings):
         path = tokens_path(settings)
         with open_credentials(settings.journal) as table:
-            write_tokens(path, TokenTable(table, path).all())
+            tokens = TokenTable(table, path).all()
+        if tokens:
+            write_tokens(path, tokens)
