@@ -50,7 +50,7 @@ export class HoldfastChatTransport {
    */
   async reconnectToStream({ abortSignal }) {
     await settled(this.session);
-    const question = this.session.view.state === "running" ? runningQuestion(this.session.view) : null;
+    const question = runningQuestion(this.session.view);
     return question && this.#stream(question.submission_id, new Turn(question.submission_id), abortSignal);
   }
 
@@ -151,7 +151,7 @@ export function follow(chat, session) {
     const messages = conversation.of(session.unchangedView).map(messageOf);
     const shown = answeredHere(messages, chat.messages);
     if (shown.length !== chat.messages.length || shown.some((message, place) => message !== chat.messages[place])) chat.messages = shown;
-    if (session.view.state === "running" && runningQuestion(session.view)) void chat.resumeStream().finally(look);
+    if (runningQuestion(session.view)) void chat.resumeStream().finally(look);
   };
   const silence = session.listen(look);
   look();

@@ -21,10 +21,10 @@
 /** The id of the answer to a user's message, known before there is one. @param {string} submissionId */
 export const answerTo = (submissionId) => `${submissionId}-answer`;
 
-/** The user's message whose turn runs; null: no turn runs, or the view does not reach back to its beginning. @param {View} view */
+/** The user's message whose turn runs and waits for nobody; null: there is none, or the view does not reach back to it. @param {View} view */
 export function runningQuestion(view) {
   const last = lastQuestion(view);
-  return last && view.turn_id === last.turn_id && view.state !== "idle" ? last : null;
+  return view.state === "running" && !view.pending_approval.length && last && view.turn_id === last.turn_id ? last : null;
 }
 
 /** @param {View} view @returns {Wire.UserMessage | null} */

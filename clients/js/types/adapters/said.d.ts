@@ -47,7 +47,7 @@ export type Said = Question | Answer;
 /** @typedef {Question | Answer} Said */
 /** The id of the answer to a user's message, known before there is one. @param {string} submissionId */
 export declare const answerTo: (submissionId: string) => string;
-/** The user's message whose turn runs; null: no turn runs, or the view does not reach back to its beginning. @param {View} view */
+/** The user's message whose turn runs and waits for nobody; null: there is none, or the view does not reach back to it. @param {View} view */
 export declare function runningQuestion(view: View): Wire.UserMessage | null;
 /** @param {View} view @returns {Wire.UserMessage | null} */
 export declare function lastQuestion(view: View): Wire.UserMessage | null;
