@@ -265,15 +265,12 @@ class SessionRegistry:
         await self._reserve(user_id)
         moment = self.ownership.moment
         try:
-            try:
-                lease = await self._journal.acquire(session_id)
-            except (NotFound, Deleted) as error:
-                raise SessionNotFound(session_id) from error
-            await self.services.quotas.open(user_id)
-            stat = await self.open(session_id)  # read under the lease: from here on nobody else appends
-            state = await load_state(self._journal, session_id, stat.head, self.services.default_model())
-            log.info("session %s: activated at %d", session_id, stat.head)
-            return await self._start_actor(LoadedSession(lease, stat.row, state), moment)
+            async with self.ownership.taken(session_id) as lease:
+                await self.services.quotas.open(user_id)
+                stat = await self.open(session_id)  # read under the lease: from here on nobody else appends
+                state = await load_state(self._journal, session_id, stat.head, self.services.default_model())
+                log.info("session %s: activated at %d", session_id, stat.head)
+                return await self._start_actor(LoadedSession(lease, stat.row, state), moment)
         except BaseException:
             self._capacity.release(user_id)
             raise

@@ -14,7 +14,7 @@ from protocol import codec
 from protocol import events as ev
 from protocol.codec import decode_event
 from protocol.merge import TEXT_EVENTS, WHOLE_MESSAGES, Merger, after
-from server.journal.base import Journal, Lease, Record, SessionRow
+from server.journal.base import Journal, Lease, Record, SessionRow, Unavailable
 
 STEP_BYTES = 65_536
 """Bytes of records that are merged in one step of the event loop: a millisecond of work at most, but for a larger record."""
@@ -179,7 +179,13 @@ async def bring_up_to(journal: Journal, session_id: str, state: SessionState, he
         private = await journal.read_private(session_id, batch[0].first_seq - 1, batch[-1].seq)
         provider_states = {one.seq: one.data for one in private}
         for record in batch:
-            event = decode_event(record.data)
+            try:
+                event = decode_event(record.data)
+            except msgspec.ValidationError as error:
+                raise Unavailable(
+                    f"session {session_id}: its event {record.seq} is of a newer version of Holdfast: it goes on at a server of that "
+                    f"version ({error})"
+                ) from error
             states.apply(state, event)
             if isinstance(event, ev.AssistantMessageEvent) and event.seq in provider_states:
                 states.keep_provider_state(state, event.message_id, provider_states[event.seq])

@@ -45,7 +45,8 @@ def refuse_workers(environ: Mapping[str, str]) -> None:
     if workers.isdecimal() and int(workers) > 1:
         raise SettingsError(
             f"environment: WEB_CONCURRENCY is {workers}, but a session lives in one process: several would each have "
-            "their own copy of it. Set WEB_CONCURRENCY=1; one process serves all sessions"
+            "their own copy of it. Set WEB_CONCURRENCY=1: one process serves all sessions, or several servers with a port each share a "
+            "database (nodes.several)"
         )
 
 

@@ -94,7 +94,9 @@ class Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for server in self.servers:
             server.close()
-            await server.wait_closed()  # before uvicorn closes the sockets that it accepts on
+            await server.wait_closed()  # before the sockets that it accepts on are closed
+        for sock in sockets or []:
+            sock.close()  # whoever comes now is refused, and goes to another server, instead of waiting for the end of this one
         hand_over: HandOver | None = getattr(self._app.state, "hand_over", None)
         if hand_over is not None:
             self._close_idle()

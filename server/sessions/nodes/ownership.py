@@ -1,10 +1,14 @@
 """Ownership: which sessions this server may run, where several share a database. A server that is alone may run all."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from server.journal.base import Deleted, Journal, NotFound, Unavailable
+from server.journal.base import Deleted, Journal, JournalError, Lease, NotFound, Unavailable
 from server.journal.nodes.base import Nodes, OwnedElsewhere
+from server.sessions.errors import SessionNotFound
+
+log = logging.getLogger("holdfast.awake")
 
 Moment = tuple[str, int]
 """An epoch of the journal, and this node's number in it. What was read at one moment may be gone at another."""
@@ -60,7 +64,28 @@ class Ownership:
         try:
             yield
         finally:
+            await self._give_back(lease)
+
+    @asynccontextmanager
+    async def taken(self, session_id: str) -> AsyncIterator[Lease]:
+        """Own the session. If the block fails it is given back: else nobody would run it, and nobody else could. Raises
+        `SessionNotFound`, `JournalError`.
+        """
+        try:
+            lease = await self._journal.acquire(session_id)
+        except (NotFound, Deleted) as error:
+            raise SessionNotFound(session_id) from error
+        try:
+            yield lease
+        except BaseException:
+            await self._give_back(lease)
+            raise
+
+    async def _give_back(self, lease: Lease) -> None:
+        try:
             await self._journal.release(lease)
+        except JournalError as error:
+            log.warning("session %s: it was not given back: %s", lease.session_id, error)
 
     async def working_elsewhere(self, user_id: str) -> int:
         """How many sessions of the user have work under way at other servers on the same database. Raises `JournalError`."""

@@ -77,7 +77,7 @@ def test_a_host_that_is_no_address_is_a_plain_error() -> None:
 
 @pytest.mark.parametrize("workers", ["2", " 3 "])
 def test_several_worker_processes_are_refused(workers: str) -> None:
-    with pytest.raises(SettingsError, match="WEB_CONCURRENCY"):
+    with pytest.raises(SettingsError, match=r"WEB_CONCURRENCY=1: one process .*nodes\.several"):
         listeners.refuse_workers({"WEB_CONCURRENCY": workers})
 
 

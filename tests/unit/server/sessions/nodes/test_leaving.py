@@ -10,6 +10,8 @@ from protocol import events as ev
 from protocol.codes import CloseReason
 from protocol.content import AssistantMessage
 from protocol.submissions import Approval, ExecApproval, UserInput
+from server.journal.nodes.lease import ended
+from server.journal.postgres.nodes.nodes import PostgresNodes
 from server.sessions.errors import GoingAway
 from server.sessions.nodes.leaving import hand_over
 from tests.support.live import Live, client
@@ -124,3 +126,18 @@ async def test_a_server_that_is_the_last_gives_nothing_away(tmp_path: Path, data
         await eventually(lambda: b.manager.registry.ownership.is_first)
         await leave(b)
         assert b.manager.active_session_count == 1 and not b.manager.registry.refusal()
+
+
+async def test_a_server_whose_lease_is_over_is_not_ready_until_it_reaches_the_database_again(
+    tmp_path: Path, database: str
+) -> None:
+    async with two(tmp_path, database) as (a, b):
+        nodes = a.manager.registry.services.nodes
+        assert isinstance(nodes, PostgresNodes)
+        lease = nodes._beat.lease
+        nodes._beat.lease = ended(lease)
+        answer = await request(a.port, "/readyz")
+        assert status(answer) == 503 and b"has not reached the database" in answer
+        assert status(await request(a.port, "/livez")) == status(await request(b.port, "/readyz")) == 200
+        nodes._beat.lease = lease
+        assert status(await request(a.port, "/readyz")) == 200
