@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from starlette.types import Scope
 
 from agent.models.types import ModelInfo
+from agent.tools import ToolRouter
 from server import __version__
 from server.ahp.endpoint import AhpEndpoint, ahp_rules
 from server.auth.authenticator import Authenticator
@@ -37,7 +38,9 @@ from server.http.routes.tickets import TicketRoutes
 from server.http.routes.upgrade import UpgradeRoutes
 from server.http.table import access_rules, openapi_document, starlette_routes
 from server.http.web import PageRoutes, StaticRoutes
+from server.journal.base import SessionRow
 from server.running import Parts, RunningServer, create_parts, open_server
+from server.sessions.manager import SessionManager
 from server.telemetry import log_context
 from server.telemetry.secrets import KnownSecrets
 from server.util.refusal import HTTPRefusal
@@ -170,7 +173,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         ),
         ForkRoutes(running.forker, sessions),
         FileRoutes(sessions, parts.toolsets.workspace, parts.executors.disk, running.storage),
-        McpRoutes(sessions),
+        McpRoutes(sessions, partial(_open_tools, parts, sessions)),
         ShareRoutes(sessions, authenticator.shares, settings.server.public_address),
         AdminRoutes(sessions, parts.sockets, settings.nodes.called),
         LoginRoutes(authenticator, settings),
@@ -186,6 +189,13 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         WebSocketRoute("/{path:path}", NoSuchRoute()),
         *starlette_routes(handlers),
     ]
+
+
+async def _open_tools(parts: Parts, sessions: SessionManager, row: SessionRow) -> ToolRouter:
+    """Tools of a session that another server runs, for a moment. A sandbox elsewhere is that server's alone: raises `OwnedElsewhere`."""
+    if parts.settings.sandbox.kind in ("hub", "space"):
+        await sessions.registry.ownership.check_session(row.session_id)
+    return parts.toolsets.tools_for(row, await sessions.registry.services.owner_tokens.get(row.user_id))
 
 
 def _oauth_routes(authenticator: Authenticator, settings: Settings) -> list[OauthRoutes]:

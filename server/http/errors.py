@@ -12,6 +12,7 @@ from starlette.routing import Route
 from agent.util.errors import fault_id, fault_message
 from agent.util.places import PlacesTaken
 from server.journal.base import Deleted, NotFound, StorageFull, Unavailable
+from server.journal.nodes.base import OwnedElsewhere
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.util.refusal import HTTPRefusal, RequestRefused
 from server.websocket.handshake import session_refusal
@@ -78,6 +79,7 @@ EXCEPTION_HANDLERS: Final[dict[type[Exception] | int, Handler]] = {
     NotFound: on_session_error,
     StorageFull: on_session_error,
     Unavailable: on_session_error,
+    OwnedElsewhere: on_session_error,
     PlacesTaken: on_places_taken,
     RequestRefused: on_request_refused,
     ClientDisconnect: on_client_gone,

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
-from agent.session.messages import SubmissionRefusal
+from agent.session.messages import OwnerUploadedNotes, SubmissionRefusal
 from protocol import codes
 from protocol import submissions as sub
 from protocol.codes import CloseReason
@@ -188,11 +188,12 @@ class SessionManager:
     async def get_session_info(self, session_id: str) -> SessionInfo:
         """A session's information, whether it is active or not. Raises `SessionNotFound`."""
         stat = await self.registry.open(session_id)
-        return self._info(stat)
+        (info,) = await self.listed([stat])
+        return info
 
     async def list_sessions(self, user_id: str | None) -> list[SessionInfo]:
         """All sessions of a user, or of all users (None), newest first."""
-        return [self.listed(stat) for stat in await self.journal.list(user_id)]
+        return await self.listed(await self.journal.list(user_id))
 
     async def page_sessions(
         self, user_id: str | None, most: int, *, before: ListPosition | None = None, search: str = "", cwd: str = ""
@@ -206,11 +207,7 @@ class SessionManager:
             user_id, before=before, search=search, most=most + 1, max_bytes=PAGE_BYTES_MAX, holding=holding
         )
         page, is_more = cut_page(stats, most)
-        infos = []
-        for number, stat in enumerate(page, 1):
-            infos.append(self.listed(stat))
-            if number % LISTED_A_STEP == 0:
-                await asyncio.sleep(0)  # others come between
+        infos = await self.listed(page)
         last = page[-1].row if is_more else None
         return infos, None if last is None else ListPosition(last.last_active_at, last.session_id)
 
@@ -223,6 +220,16 @@ class SessionManager:
     def active_session_count(self) -> int:
         """How many sessions are active, or being activated."""
         return self.registry.count
+
+    async def notes_uploaded(self, session_id: str, digest: str) -> None:
+        """Record that AGENTS.md with this digest is the owner's. Raises `SessionNotFound`, `SessionCapacityError`, `GoingAway`, `JournalError`."""
+        notes = OwnerUploadedNotes(digest)
+        try:
+            async with self.registry.activated(session_id) as actor:
+                actor.report(notes)
+        except OwnedElsewhere:
+            assert self.registry.shared is not None
+            await self.registry.shared.report(session_id, notes)
 
     async def _hand_in(self, session_id: str, submission: sub.Submission) -> PendingAnswer | SubmissionRefusal:
         """Hand a submission to the session's actor, here or at the server that runs the session."""
@@ -264,10 +271,18 @@ class SessionManager:
             if not port.sockets and port.actor is None:
                 self.registry.services.on_left()
 
-    def listed(self, stat: Stat) -> SessionInfo:
-        """The actor's row, if there is an actor: it may be newer than the listing."""
-        actor = self.registry.get(stat.row.session_id)
-        return self._info(stat if actor is None else actor.stat)
+    async def listed(self, stats: Sequence[Stat]) -> list[SessionInfo]:
+        """What lists say of these sessions; others come between."""
+        nodes = self.registry.services.nodes
+        elsewhere = () if nodes is None else await nodes.owners([stat.row.session_id for stat in stats])
+        infos: list[SessionInfo] = []
+        for number, stat in enumerate(stats, 1):
+            actor = self.registry.get(stat.row.session_id)
+            infos.append(self._info(stat if actor is None else actor.stat, elsewhere))  # the actor's row may be newer
+            if number % LISTED_A_STEP == 0:
+                await asyncio.sleep(0)
+        return infos
 
-    def _info(self, stat: Stat) -> SessionInfo:
-        return session_info(stat, is_active=self.registry.get(stat.row.session_id) is not None)
+    def _info(self, stat: Stat, elsewhere: Collection[str]) -> SessionInfo:
+        session_id = stat.row.session_id
+        return session_info(stat, is_active=self.registry.get(session_id) is not None or session_id in elsewhere)

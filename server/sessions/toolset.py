@@ -83,6 +83,7 @@ RESERVED_NAMES = frozenset(
 )
 """All built-in tools, also those that the settings switch off: no MCP server may offer a tool under one of these names."""
 ON_THE_HOST: frozenset[EffectKind] = frozenset({"write_outside", "network"})
+ONE_MEMORY = "several servers share the sessions, and each would keep it in its own memory alone; its operator adds it to `mcpServers`"
 ON_THE_NETWORK: frozenset[EffectKind] = frozenset({"network"})
 
 
@@ -266,6 +267,8 @@ class ToolsetFactory:
 
         `by_token`: the client has shown the server's token, not a cookie.
         """
+        if self._settings.nodes.several:
+            return dict.fromkeys(servers, ONE_MEMORY)
         auth = self._settings.auth
         alone = auth.mode == "local"
         may_run = alone and auth.local_token and by_token  # who read the token is the user as whom the server runs

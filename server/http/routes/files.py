@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from agent.policy.policy import NOTES_PATH
-from agent.session.messages import OwnerUploadedNotes
 from agent.tools import Workspace, WorkspaceError
 from agent.util.executors import HolderExecutor, WorkExecutor
 from agent.util.places import Holder
@@ -121,8 +120,7 @@ class FileRoutes:
         """Record that these notes are the owner's. If it fails, the model is not told that they are."""
         session_id = str(request.path_params["session_id"])
         try:
-            async with self._manager.registry.activated(session_id) as actor:
-                actor.report(OwnerUploadedNotes(digest_of(data)))
+            await self._manager.notes_uploaded(session_id, digest_of(data))
         except (SessionCapacityError, GoingAway, JournalError) as error:
             log.warning("session %s: it is not recorded who uploaded AGENTS.md: %s", session_id, error)
 

@@ -1,6 +1,7 @@
 """Routes of what MCP servers offer to users: list their prompts and resources, and get the text of one."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Final, TypeVar
 
 import msgspec
@@ -8,13 +9,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.tools.mcp import CallFailed, NotOffered, SessionLibrary
-from agent.tools.router import LibraryOpener
+from agent.tools.router import LibraryOpener, ToolRouter
 from server.http import schemas
 from server.http.bodies import SMALL_BYTES, read_small
 from server.http.endpoints import SESSION, Endpoint
 from server.http.requests import authorized_row, bad_request
 from server.http.responses import json_response
 from server.journal.base import SessionRow
+from server.journal.nodes.base import OwnedElsewhere
 from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal
 
@@ -24,14 +26,16 @@ Wanted = TypeVar("Wanted", schemas.PromptRequest, schemas.ResourceRequest)
 class McpRoutes:
     """Handlers of the routes of prompts and resources."""
 
-    def __init__(self, manager: SessionManager) -> None:
+    def __init__(self, manager: SessionManager, open_tools: Callable[[SessionRow], Awaitable[ToolRouter]]) -> None:
+        """`open_tools`: tools of the session, for a moment, where another server runs it. Raises `OwnedElsewhere` if that cannot be."""
         self._manager = manager
+        self._open_tools = open_tools
 
     async def list(self, request: Request) -> Response:
         """List the prompts and resources of a session's MCP servers."""
         row = await authorized_row(self._manager, request, "drive")
-        opener = await self._opener(row)
-        return json_response(schemas.McpLibrary([] if opener is None else await (await opener()).listed()))
+        async with self._opener(row) as opener:
+            return json_response(schemas.McpLibrary([] if opener is None else await (await opener()).listed()))
 
     async def prompt(self, request: Request) -> Response:
         """Get the text of a prompt."""
@@ -52,20 +56,30 @@ class McpRoutes:
             wanted = msgspec.json.decode(body, type=kind)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise bad_request(f"the body must name a server, and what is wanted of it: {error}") from error
-        opener = await self._opener(row)
         try:
-            if opener is None:
-                raise NotOffered("there are no MCP servers")
-            text = await read(await opener(), wanted)
+            async with self._opener(row) as opener:
+                if opener is None:
+                    raise NotOffered("there are no MCP servers")
+                text = await read(await opener(), wanted)
         except NotOffered as error:
             return HTTPRefusal("not_found", str(error)).as_response()
         except CallFailed as error:
             return HTTPRefusal("mcp_failed", str(error)).as_response()
         return json_response(schemas.McpText(text))
 
-    async def _opener(self, row: SessionRow) -> LibraryOpener | None:
-        async with self._manager.registry.activated(row.session_id, row.user_id) as actor:
-            return actor.library
+    @asynccontextmanager
+    async def _opener(self, row: SessionRow) -> AsyncIterator[LibraryOpener | None]:
+        try:
+            async with self._manager.registry.activated(row.session_id, row.user_id) as actor:
+                library = actor.library
+        except OwnedElsewhere:
+            tools = await self._open_tools(row)
+            try:
+                yield tools.library
+            finally:
+                await tools.aclose()
+        else:
+            yield library
 
 
 async def _prompt(library: SessionLibrary, wanted: schemas.PromptRequest) -> str:

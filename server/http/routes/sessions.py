@@ -89,7 +89,7 @@ class SessionRoutes:
         found = await search.find(user_id, words)
         hits = {stat.row.session_id: hit for stat, hit in found.hits}
         listed = {info.session_id for info in answer.sessions}
-        more = [self._manager.listed(stat) for stat, _ in found.hits if stat.row.session_id not in listed]
+        more = await self._manager.listed([stat for stat, _ in found.hits if stat.row.session_id not in listed])
         others = [info for info in more if not cwd or info.cwd == cwd] if answer.next is msgspec.UNSET else []
         answer.sessions = [
             msgspec.structs.replace(info, found=hits[info.session_id]) if info.session_id in hits else info

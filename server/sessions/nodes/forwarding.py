@@ -16,13 +16,13 @@ from typing import Protocol
 import msgspec
 
 from agent.redaction import Redactor
-from agent.session.messages import SubmissionRefusal
+from agent.session.messages import OwnerUploadedNotes, SubmissionRefusal
 from agent.session.redact_input import submission_without_secrets
 from agent.util.tasks import TaskOwner
 from protocol import codec, codes
 from protocol.events import Accepted
 from protocol.submissions import Submission, submission_id
-from server.journal.base import Deleted, Journal, JournalError, NotFound
+from server.journal.base import Deleted, Journal, JournalError, NotFound, Unavailable
 from server.journal.nodes.base import Nodes, OwnedElsewhere
 from server.journal.nodes.inbox import Forwarded, Settled, Waiting
 from server.sessions import idempotency
@@ -39,6 +39,9 @@ LOOK_S = 1.0
 ASK_S = 5.0
 """How long an answer is awaited before it is asked for."""
 
+REPORT = b""
+"""In place of a submission's digest: it is no submission."""
+
 KEPT = (codes.GOING_AWAY, codes.JOURNAL_UNAVAILABLE)
 """Refusals after which a forwarded submission goes on waiting: the session's owner changes, or its journal fails for now."""
 
@@ -50,6 +53,9 @@ class Actor(Protocol):
         self, submission: Submission, share_id: str = "", sender: object = None, digest: bytes = b""
     ) -> "PendingAnswer | SubmissionRefusal":
         """Add a submission to the inbox."""
+
+    def report(self, message: OwnerUploadedNotes) -> None:
+        """Add what happened outside of the session to the inbox."""
 
 
 class Waker(Protocol):
@@ -123,6 +129,13 @@ class Forwarding:
         if put == "conflict":
             return idempotency.conflict(own_id)
         return answer
+
+    async def report(self, session_id: str, notes: OwnerUploadedNotes) -> None:
+        """Tell the session's server who uploaded AGENTS.md. Nobody hears what became of that. Raises `JournalError`."""
+        forwarded = Forwarded(msgspec.json.encode(notes), REPORT, "", "")
+        put = await self._nodes.forward(session_id, f"report-{secrets.token_hex(ID_BYTES)}", forwarded)
+        if put != "waits":
+            raise Unavailable(f"session {session_id}: too much waits for its server; upload the file again")
 
     def _await(self, session_id: str, own_id: str) -> PendingAnswer:
         """The future of this submission's answer; the same for each that waits for it."""
@@ -213,7 +226,10 @@ class Forwarding:
             async with self._waker.activated(session_id) as actor:
                 answers = [_submit(actor, one.forwarded) for one in waiting]
             for one, answer in zip(waiting, answers, strict=True):
-                await self._settle(one, answer if isinstance(answer, SubmissionRefusal) else await answer)
+                if answer is None:
+                    await self._nodes.remove([one.number])
+                else:
+                    await self._settle(one, answer if isinstance(answer, SubmissionRefusal) else await answer)
         except SessionCapacityError as error:
             for one in waiting:
                 await self._settle(one, SubmissionRefusal(codes.CAPACITY, str(error)))
@@ -235,8 +251,15 @@ class Forwarding:
         self._nodes.answer(one.from_node, Settled(one.session_id, one.submission_id))
 
 
-def _submit(actor: Actor, forwarded: Forwarded) -> "PendingAnswer | SubmissionRefusal":
-    submission = codec.decode_submission(forwarded.submission)
+def _submit(actor: Actor, forwarded: Forwarded) -> "PendingAnswer | SubmissionRefusal | None":
+    """Hand it to the actor. None: nobody waits for an answer."""
+    if forwarded.digest == REPORT:
+        actor.report(msgspec.json.decode(forwarded.submission, type=OwnerUploadedNotes))
+        return None
+    try:
+        submission = codec.decode_submission(forwarded.submission)
+    except codec.FrameError as error:  # the other server may be of a newer version
+        return SubmissionRefusal(error.code, str(error))
     # Senders are told apart by identity.
     sender = sys.intern(forwarded.sender) if forwarded.sender else None
     return actor.submit(submission, forwarded.share_id, sender, forwarded.digest)

@@ -48,7 +48,7 @@ class Ownership:
         """Raise `OwnedElsewhere` if another server runs the session, `Unavailable` as `check`."""
         self.check()
         if await self.runs_elsewhere(session_id):
-            raise OwnedElsewhere(f"session {session_id} runs at another server")
+            raise OwnedElsewhere("the session runs at another server now, and this can be done there alone; try again")
 
     @asynccontextmanager
     async def held(self, session_id: str) -> AsyncIterator[None]:

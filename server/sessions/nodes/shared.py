@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from agent.redaction import Redactor
-from agent.session.messages import SubmissionRefusal
+from agent.session.messages import OwnerUploadedNotes, SubmissionRefusal
 from protocol.submissions import Submission
 from server.journal.base import Journal
 from server.journal.nodes.base import Nodes
@@ -53,6 +53,10 @@ class SharedSessions:
     def activated(self) -> None:
         """A session is run here from now on: something may wait for it."""
         self._forwarding.look()
+
+    async def report(self, session_id: str, notes: OwnerUploadedNotes) -> None:
+        """Tell the server that runs the session who uploaded AGENTS.md. Raises `JournalError`."""
+        await self._forwarding.report(session_id, notes)
 
     async def forward(
         self, session_id: str, submission: Submission, share_id: str = "", sender: object = None

@@ -9,6 +9,7 @@ from protocol import codes
 from protocol import events as ev
 from protocol.frames import Refused
 from protocol.submissions import Approval, ExecApproval, Shutdown, UserInput
+from server.journal.nodes.inbox import Forwarded
 from server.sessions.inbox import DuplicateSubmission, PendingSubmission
 from tests.support.live import Client, client
 from tests.support.models.scripted_model import Call, Gate, Hang, Request, ScriptedModel, Text, calls, stream, text
@@ -127,3 +128,19 @@ def pending(submission: UserInput) -> PendingSubmission:
 
 async def rows_there(database: str) -> bool:
     return await rows(database) > 0
+
+
+async def test_a_submission_that_only_a_newer_server_knows_is_refused_and_holds_nothing_up(
+    tmp_path: Path, database: str
+) -> None:
+    async with ScriptedModel(lambda _: text("Hello.")) as model, two(tmp_path, database, model) as (a, b):
+        session_id = await a.manager.create_session("local")
+        nodes = b.manager.registry.services.nodes
+        assert nodes is not None
+        await nodes.forward(session_id, "newer", Forwarded(b'{"type":"newer","id":"newer"}', b"digest", "", ""))
+        assert not isinstance(await b.manager.submit_user_input(session_id, "hello"), SubmissionRefusal)
+        await eventually(lambda: none_there(database))
+
+
+async def none_there(database: str) -> bool:
+    return await rows(database) == 0
