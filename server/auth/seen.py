@@ -22,12 +22,17 @@ class SeenCredentials(Generic[T]):
         self._by_id: LruMap[str, tuple[Credential, T]] = LruMap(SEEN_MAX)
         self._by_hash: LruMap[bytes, str] = LruMap(SEEN_MAX)
 
-    async def find(self, secret_hash: bytes, *, ask: bool = True) -> T | None:
-        """The one with this hash. `ask`: look in the database if it was not seen yet. Raises `JournalError`."""
+    def find_here(self, secret_hash: bytes) -> T | None:
+        """The one with this hash, if it was seen."""
         seen = self._by_id.get(self._by_hash.get(secret_hash, ""))
-        if seen is not None:
-            return self._use(*seen)
-        found = await self._rows.find(self._kind, secret_hash) if ask else None
+        return None if seen is None else self._use(*seen)
+
+    async def find(self, secret_hash: bytes) -> T | None:
+        """The one with this hash, from the database if it was not seen yet. Raises `JournalError`."""
+        here = self.find_here(secret_hash)
+        if here is not None:
+            return here
+        found = await self._rows.find(self._kind, secret_hash)
         return None if found is None else self.keep(found)
 
     async def get(self, credential_id: str) -> T | None:
@@ -44,8 +49,11 @@ class SeenCredentials(Generic[T]):
         return None if seen is None else seen[0]
 
     def keep(self, row: Credential) -> T:
-        """This row was seen."""
-        return self._use(row, self._read(row))
+        """This row was seen, unless a newer state of it was."""
+        seen = self._by_id.get(row.id)
+        return (
+            self._use(*seen) if seen is not None and seen[0].version > row.version else self._use(row, self._read(row))
+        )
 
     def forget(self, credential_id: str) -> None:
         """The row with this id is gone."""

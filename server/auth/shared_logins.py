@@ -89,7 +89,8 @@ class SharedLogins:
 
     async def find(self, cookie: str, now: float, *, ask: bool = True) -> Login | None:
         """The login with this cookie, unless it has expired."""
-        return unless_expired(await self._seen.find(hash_of(cookie), ask=ask), now)
+        digest = hash_of(cookie)
+        return unless_expired(await self._seen.find(digest) if ask else self._seen.find_here(digest), now)
 
     async def get(self, login_id: str, now: float) -> Login | None:
         """The login with this id, unless it has expired."""

@@ -73,6 +73,18 @@ async def test_a_token_of_the_command_is_good_at_every_server_until_it_is_revoke
         assert code == 1 and f"there is no token '{token_id}' in PostgreSQL at" in err
 
 
+async def test_who_guesses_is_not_looked_up_and_locks_out_nobody_who_was_seen(
+    tmp_path: Path, database: str, token: Command
+) -> None:
+    settings = with_journal(settings_for(tmp_path, auth={**TOKENS, "failures_per_minute": 2}), database)
+    _, seen, _ = token("add", "ada")
+    _, unseen, _ = token("add", "bob")
+    async with listening(settings) as live:
+        assert await status(live, seen) == 200
+        assert [await status(live, f"hft_{n}") for n in range(3)] == [401, 401, 429]
+        assert [await status(live, secret) for secret in (seen, unseen)] == [200, 429]
+
+
 async def test_a_token_whose_end_no_word_tells_of_is_over_within_a_look(
     postgres: Databases, tmp_path: Path, database: str, token: Command
 ) -> None:
