@@ -70,9 +70,11 @@ class SubmissionPolicy:
         forbidden = refuse_submission(self.access, submission)
         if forbidden is not None:
             return SubmissionRefusal(codes.FORBIDDEN, forbidden)
-        if isinstance(submission, Interrupt) or self.rates.take(self.principal.user_id, time.monotonic()):
-            return None
-        return self._too_many()
+        return None if isinstance(submission, Interrupt) else self.count()
+
+    def count(self) -> SubmissionRefusal | None:
+        """Count one submission against the rate limit; why it is refused, or None."""
+        return None if self.rates.take(self.principal.user_id, time.monotonic()) else self._too_many()
 
     def _too_many(self) -> SubmissionRefusal:
         message = f"you submit more than {self.per_minute} times a minute; wait a moment"

@@ -152,6 +152,31 @@ async def test_errors_have_the_shape_that_the_client_reads(tmp_path: Path) -> No
         assert len(model.requests) == 3, "nothing was done twice"
 
 
+async def test_what_failed_may_be_said_again_and_what_was_said_is_not_done_twice(tmp_path: Path) -> None:
+    script = [text("Hello."), Refusal(400, "no such thing"), text("Better."), text("Once.")]
+    async with served(tmp_path, script) as (live, client, model):
+        history = [user("hi"), {"role": "assistant", "content": "Hello."}, user("and?")]
+        await client.chat.completions.create(model="holdfast", messages=history[:1])
+        with pytest.raises(openai.APIStatusError):
+            await client.chat.completions.create(model="holdfast", messages=history)
+        better = await client.chat.completions.create(model="openai/scripted", messages=history)
+        assert better.choices[0].message.content == "Better."
+        assert len(await live.manager.list_sessions(None)) == 1, (
+            "a request that failed left the conversation where it was"
+        )
+        keyed = {"Idempotency-Key": "request-1"}
+        for _ in range(2):
+            once = await client.chat.completions.create(model="holdfast", messages=[user("x")], extra_headers=keyed)
+            assert once.choices[0].message.content == "Once."
+        assert len(model.requests) == 4
+        with pytest.raises(openai.APIStatusError) as refused:
+            await client.chat.completions.create(model="holdfast", messages=[user("y")], extra_headers=keyed)
+        assert (refused.value.status_code, refused.value.code) == (409, "id_conflict")
+        with pytest.raises(openai.APIStatusError) as refused:
+            await client.chat.completions.create(model="gpt-nonsense/1", messages=[user("y")])
+        assert refused.value.code == "unknown_model"
+
+
 LITELLM = """
 import litellm, sys
 for chunk in litellm.completion("openai/holdfast", [{"role": "user", "content": "hi"}], api_base=sys.argv[1], api_key="none", stream=True):

@@ -46,8 +46,14 @@ class Attached:
         self._manager = manager
 
     async def open(self, name: str | None) -> None:
-        """Attach to the session that the caller means; None: a new one. Raises as `open_thread`, and `RequestRefused` at a limit."""
+        """Attach to the session that the caller means; None: a new one. Raises as `open_thread`, and `RequestRefused` at a limit.
+
+        A request counts as a submission, whatever it asks for: to show a session is work too.
+        """
         self._admission.check(self.principal)
+        too_many = self._admission.policy(self.principal, "owner").count()
+        if too_many is not None:
+            raise refused(too_many)
         if name is None:
             session_id = await self._manager.create_session(self.principal.user_id)
             self.row = (await self._manager.registry.open(session_id)).row
@@ -58,7 +64,6 @@ class Attached:
         self.cursor = self.port.follow()
         self.keep.callback(self.cursor.detach)
         self._admission.check_attached(self.principal, self.port)
-        self._policy = self._admission.policy(self.principal, "owner")
 
     async def say(self, wanted: UserInput, earlier: Sequence[Said]) -> int:
         """Hand in an input, unless it was before; the position of its `accepted`. Raises `RequestRefused`, `JournalError`.
@@ -84,8 +89,7 @@ class Attached:
             codec.check_plain(submission)
         except ValueError as error:
             raise RequestRefused(HTTPRefusal("bad_request", str(error))) from error
-        refusal = self._policy.refuse(submission)
-        waiting = refusal or await self.port.submit(submission, sender=self)
+        waiting = await self.port.submit(submission, sender=self)
         answer = waiting if isinstance(waiting, SubmissionRefusal) else await waiting
         if isinstance(answer, SubmissionRefusal):
             raise Refused(answer)

@@ -27,8 +27,9 @@ class Conversations:
         return self._sessions.pop(_key(user_id, history), None)
 
     def keep(self, user_id: str, history: Sequence[Said], session_id: str) -> None:
-        """The session stands at the end of this history."""
-        self._sessions[_key(user_id, history)] = session_id
+        """The session stands at the end of this history. One in which nothing was said is that of every new conversation."""
+        if any(one.role not in INSTRUCTIONS for one in history):
+            self._sessions[_key(user_id, history)] = session_id
 
 
 def _key(user_id: str, history: Sequence[Said]) -> Key:

@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator
 
+from protocol import codec
 from protocol import events as ev
 from protocol.submissions import AnswerQuestion, Approval, ExecApproval, Interrupt, Submission, Withdraw
 from server.http.compatible.attached import Attached
 from server.http.compatible.feed import batches
 from server.http.compatible.runs import Run
+from server.websocket.sender import READ_BYTES
 
 NOBODY = (
     "Nobody can be asked: the program that drives this session has no way to ask its user. Do without this call, or say what "
@@ -39,7 +41,10 @@ async def driven(attached: Attached, run: Run, silence_s: float) -> AsyncGenerat
 
 
 async def stop(attached: Attached, run: Run, input_id: str) -> None:
-    """Stop a run whose client has left: its turn, or its input that waits for it."""
+    """Stop a run whose client has left: its turn, or its input that waits for it. Nobody else may read of the cursor any more."""
+    while not run.ended and (events := await attached.cursor.next(READ_BYTES)):
+        for event in events:
+            run.takes(codec.decode_event(event.data))
     if run.ended:
         return
     submission: Submission = Interrupt() if run.begun else Withdraw(submission_id=input_id)

@@ -18,6 +18,9 @@ from server.websocket.registry import SocketRegistry
 HEARTBEAT: Final = b":\n\n"
 """A comment, which clients ignore (HTML, section 9.2.6)."""
 
+SEND_BYTES: Final = 65_536
+"""Of one send, so that a client that takes a large event slowly is not taken for one that takes nothing."""
+
 HEADERS: Final = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -70,11 +73,12 @@ class _Answer:
                 waited: list[asyncio.Future[Any]] = [writing, leaving, revoked]
                 await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
                 complete = writing.done() and writing.result()
-                if not complete and self._on_left is not None:
-                    await self._on_left()
                 if not complete and not leaving.done():
                     scope["extensions"][ABORT]()
                     await leaving  # the connection has ended then
+                await tasks.aclose()
+                if not complete and self._on_left is not None:
+                    await self._on_left()
         finally:
             await tasks.aclose()
             await self._aclose()
@@ -104,8 +108,10 @@ class EventStream(_Answer):
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
             async for part in self._parts:
-                async with asyncio.timeout(self._send_timeout_s):
-                    await send({"type": "http.response.body", "body": part, "more_body": True})
+                for start in range(0, len(part), SEND_BYTES):
+                    async with asyncio.timeout(self._send_timeout_s):
+                        piece = part[start : start + SEND_BYTES]
+                        await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
         except TimeoutError:
             return False

@@ -3,6 +3,8 @@
 from typing import Any
 
 from protocol import events as ev
+from server.http.compatible.event_stream import data
+from server.http.compatible.openai_errors import TurnFailed
 from server.http.compatible.pieces import Pieces
 
 Out = dict[str, Any]
@@ -24,10 +26,12 @@ class Spent:
 
 
 class ChatMapping:
-    """The chunks of one chat completion. `text`: the answer so far, of all messages of the turn. `end`: what ended the run."""
+    """The chunks of one chat completion. `text`: the answer so far, of all messages of the turn."""
 
-    def __init__(self, completion_id: str, created: int, model: str) -> None:
-        """`created`: in seconds since 1970."""
+    LAST = b"data: [DONE]\n\n"
+
+    def __init__(self, completion_id: str, created: int, model: str, *, with_usage: bool) -> None:
+        """`created`: in seconds since 1970. `with_usage`: the tokens come before the end of a stream."""
         self._same = {"id": completion_id, "created": created, "model": model}
         self._pieces = Pieces()
         self._message_id = ""
@@ -35,15 +39,22 @@ class ChatMapping:
         self._spent = Spent()
         self.text = ""
         self.reasoning = ""
-        self.end: ev.Event | None = None
+        self._with_usage = with_usage
 
-    def started(self) -> Out:
+    def encoded(self, chunks: list[Out]) -> bytes:
+        """These chunks as server-sent events."""
+        return b"".join(map(data, chunks))
+
+    def started(self) -> list[Out]:
         """The first chunk."""
-        return self._chunk({"role": "assistant", "content": ""})
+        return [self._chunk({"role": "assistant", "content": ""})]
 
-    def chunks(self, event: ev.Event) -> list[Out]:
+    def failed(self, failure: TurnFailed) -> list[Out]:
+        """The last chunk of a turn without an answer."""
+        return [{"error": failure.error}]
+
+    def events(self, event: ev.Event) -> list[Out]:
         """What an event of the run is for the client."""
-        self.end = event
         self._spent.add(event)
         if isinstance(event, ev.AssistantMessageEvent) and event.finish_reason in FINISH_REASONS:
             self._finish_reason = event.finish_reason
@@ -59,14 +70,14 @@ class ChatMapping:
             out.append(self._chunk({"content": apart + piece.text}))
         return out
 
-    def finished(self, *, with_usage: bool) -> list[Out]:
+    def finished(self) -> list[Out]:
         """The last chunks."""
         last = [self._chunk({}, self._finish_reason)]
-        if with_usage:
+        if self._with_usage:
             last.append({**self._chunk({}), "choices": [], "usage": self._usage()})
         return last
 
-    def completion(self) -> Out:
+    def whole(self) -> Out:
         """The whole answer."""
         message: Out = {"role": "assistant", "content": self.text, "refusal": None}
         if self.reasoning:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from protocol import events as ev
+from server.http.compatible.event_stream import event_data
 from server.http.compatible.openai_chat import Out, Spent
 from server.http.compatible.openai_errors import TurnFailed
 from server.http.compatible.pieces import Pieces
@@ -12,7 +13,9 @@ LIMITED = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
 class ResponseMapping:
-    """The events of one response. Each message of the turn that has text is an item of its output. `end`: what ended the run."""
+    """The events of one response. Each message of the turn that has text is an item of its output."""
+
+    LAST = b""
 
     def __init__(self, response_id: str, created: int, model: str, previous: str | None) -> None:
         """`created`: in seconds since 1970. `previous`: the id of the response that it goes on with, as the client gave it."""
@@ -27,7 +30,10 @@ class ResponseMapping:
         self._limited: str | None = None
         self._number = 0
         self.text = ""
-        self.end: ev.Event | None = None
+
+    def encoded(self, events: list[Out]) -> bytes:
+        """These events as server-sent events."""
+        return b"".join(event_data(event["type"], event) for event in events)
 
     def started(self) -> list[Out]:
         """The first events."""
@@ -39,7 +45,6 @@ class ResponseMapping:
 
     def events(self, event: ev.Event) -> list[Out]:
         """What an event of the run is for the client."""
-        self.end = event
         self._spent.add(event)
         out: list[Out] = []
         for piece in self._pieces.of(event):
@@ -58,7 +63,7 @@ class ResponseMapping:
         """The last events."""
         closing = self._close()
         kind = "response.incomplete" if self._limited else "response.completed"
-        return [*closing, self._event(kind, response=self.response())]
+        return [*closing, self._event(kind, response=self.whole())]
 
     def failed(self, failure: TurnFailed) -> list[Out]:
         """The last events of a turn without an answer."""
@@ -66,7 +71,7 @@ class ResponseMapping:
         response = self._response("failed") | {"error": {"code": code, "message": failure.message}}
         return [*self._close(), self._event("response.failed", response=response)]
 
-    def response(self) -> Out:
+    def whole(self) -> Out:
         """The whole response."""
         if self._limited is None:
             return self._response("completed")

@@ -1,15 +1,17 @@
 """Reading: the JSON body of a request of another protocol, within bounds."""
 
-from contextlib import ExitStack
+import asyncio
+from contextlib import AsyncExitStack, ExitStack
 from typing import Final, TypeVar
 
 import msgspec
 from starlette.requests import Request
 
 from agent.util.places import Holder
-from server.http.bodies import Bodies
+from server.http.bodies import SMALL_BYTES, Bodies
 from server.http.requests import bad_request
 from server.util.refusal import HTTPRefusal, RequestRefused
+from server.websocket.policy import SubmissionPolicy
 
 BODY_BYTES_MAX: Final = 4_194_304
 """Clients send their whole history each time. It is decoded in some 20 ms."""
@@ -17,12 +19,16 @@ BODY_BYTES_MAX: Final = 4_194_304
 Shape = TypeVar("Shape")
 
 
-async def read_json(bodies: Bodies, request: Request, user_id: str, shape: type[Shape]) -> Shape:
-    """The body. Raises `RequestRefused`, `PlacesTaken`."""
-    with ExitStack() as keep:
-        body = await bodies.read(request, BODY_BYTES_MAX, Holder(user_id), keep)
+async def read_json(bodies: Bodies, request: Request, policy: SubmissionPolicy, shape: type[Shape]) -> Shape:
+    """The body. It is decoded at the pace of large websocket messages. Raises `RequestRefused`, `PlacesTaken`."""
+    async with AsyncExitStack() as held:
+        keep = held.enter_context(ExitStack())
+        body = await bodies.read(request, BODY_BYTES_MAX, Holder(policy.principal.user_id), keep)
         if body is None:
             raise RequestRefused(HTTPRefusal("too_large", f"the body is larger than {BODY_BYTES_MAX} bytes"))
+        if len(body) > SMALL_BYTES:
+            await held.enter_async_context(policy.turn)
+            await asyncio.sleep(policy.delay_s(len(body)))
         try:
             return msgspec.json.decode(body, type=shape)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

@@ -47,7 +47,7 @@ class AgUiRoutes:
                 "not_found", "AG-UI is off at this server: `compatible.ag_ui` switches it on"
             ).as_response()
         principal = caller(request)
-        asked = await read_json(self._bodies, request, principal.user_id, RunAgentInput)
+        asked = await read_json(self._bodies, request, self._admission.policy(principal, "owner"), RunAgentInput)
         try:
             what = wanted(asked)
         except BadRun as error:

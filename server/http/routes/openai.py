@@ -1,13 +1,16 @@
 """Routes of OpenAI's API: chat completions and responses, which drive sessions, and the list of models."""
 
+import secrets
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.util.places import PlacesTaken
+from protocol import events as ev
 from protocol.submissions import SetModel, UserInput
 from server.http.bodies import Bodies
 from server.http.compatible import openai_request
@@ -15,7 +18,7 @@ from server.http.compatible.ag_ui_request import own_id
 from server.http.compatible.attached import Attached
 from server.http.compatible.conversations import Conversations
 from server.http.compatible.driving import LetGo, driven, stop
-from server.http.compatible.event_stream import HEARTBEAT, EventStream, Whole, data, event_data
+from server.http.compatible.event_stream import HEARTBEAT, EventStream, Whole
 from server.http.compatible.messages import Said
 from server.http.compatible.openai_chat import ChatMapping
 from server.http.compatible.openai_errors import TurnFailed, failure
@@ -32,10 +35,23 @@ from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal, RequestRefused
 from server.websocket.admission import SocketAdmission
 from server.websocket.handshake import session_refusal
+from server.websocket.policy import SubmissionPolicy
 
 Answer = Response | EventStream | Whole
+Mapping = ChatMapping | ResponseMapping
 NO_RETRY: Final = {"x-should-retry": "false"}
 """OpenAI's clients send a request again after many errors. What ran is not to run again by itself."""
+
+
+class Talk(NamedTuple):
+    """What one request said to a session, and what follows from it. `seq`: the position of its `accepted`. `model`: that answers."""
+
+    attached: Attached
+    run: Run
+    input_id: str
+    seq: int
+    asked: Asked
+    model: str
 
 
 def shaped(handler: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
@@ -86,120 +102,107 @@ class OpenaiRoutes:
     @shaped
     async def chat(self, request: Request) -> Answer:
         """Say something to a session, as a chat completion of OpenAI's API."""
-        principal = caller(request)
-        wanted = await read_json(self._bodies, request, principal.user_id, ChatRequest)
+        wanted = await read_json(self._bodies, request, self._policy(request), ChatRequest)
         asked = _read(lambda: openai_request.chat(wanted, request.headers.get("x-openwebui-chat-id", "")))
-        attached, run, seq, input_id = await self._begin(request, asked, wanted.model)
-        own = f"chatcmpl-{attached.row.session_id}-{seq}"
-        mapping = ChatMapping(own, int(time.time()), attached.row.model)
+        talk = await self._begin(request, asked, wanted.model)
+        own = f"chatcmpl-{talk.attached.row.session_id}-{talk.seq}"
         usage = wanted.stream_options is not None and wanted.stream_options.include_usage
-
-        async def parts() -> AsyncGenerator[bytes, None]:
-            yield data(mapping.started())
-            try:
-                async for events in driven(attached, run, self._admission.limits.heartbeat_s):
-                    yield b"".join(data(one) for event in events for one in mapping.chunks(event)) or HEARTBEAT
-                self._ended(attached, asked, mapping.end, mapping.text)
-            except (TurnFailed, LetGo, JournalError) as error:
-                yield data({"error": _failed(error).error})
-            else:
-                yield b"".join(map(data, mapping.finished(with_usage=usage))) + b"data: [DONE]\n\n"
-
-        async def whole() -> Response:
-            try:
-                async for events in driven(attached, run, self._admission.limits.heartbeat_s):
-                    for event in events:
-                        mapping.chunks(event)
-                self._ended(attached, asked, mapping.end, mapping.text)
-            except (TurnFailed, LetGo, JournalError) as error:
-                return _failure(_failed(error))
-            return json_response(mapping.completion())
-
-        return self._answer(attached, run, input_id, parts() if wanted.stream else whole)
+        mapping = ChatMapping(own, int(time.time()), talk.model, with_usage=usage)
+        return self._answer(talk, mapping, stream=bool(wanted.stream))
 
     @shaped
     async def responses(self, request: Request) -> Answer:
         """Say something to a session, as a response of OpenAI's API."""
-        principal = caller(request)
-        wanted = await read_json(self._bodies, request, principal.user_id, ResponseRequest)
-        asked = _read(lambda: openai_request.response(wanted))
-        attached, run, seq, input_id = await self._begin(request, asked, wanted.model)
-        own = f"resp_{attached.row.session_id}_{seq:x}"
-        mapping = ResponseMapping(own, int(time.time()), attached.row.model, wanted.previous_response_id)
+        wanted = await read_json(self._bodies, request, self._policy(request), ResponseRequest)
+        talk = await self._begin(request, _read(lambda: openai_request.response(wanted)), wanted.model)
+        own = f"resp_{talk.attached.row.session_id}_{talk.seq:x}"
+        mapping = ResponseMapping(own, int(time.time()), talk.model, wanted.previous_response_id)
+        return self._answer(talk, mapping, stream=bool(wanted.stream))
 
-        async def parts() -> AsyncGenerator[bytes, None]:
-            yield _named(mapping.started())
-            try:
-                async for events in driven(attached, run, self._admission.limits.heartbeat_s):
-                    yield b"".join(_named(mapping.events(event)) for event in events) or HEARTBEAT
-                self._ended(attached, asked, mapping.end, mapping.text)
-            except (TurnFailed, LetGo, JournalError) as error:
-                yield _named(mapping.failed(_failed(error)))
-            else:
-                yield _named(mapping.finished())
+    def _policy(self, request: Request) -> SubmissionPolicy:
+        return self._admission.policy(caller(request), "owner")
 
-        async def whole() -> Response:
-            try:
-                async for events in driven(attached, run, self._admission.limits.heartbeat_s):
-                    for event in events:
-                        mapping.events(event)
-                self._ended(attached, asked, mapping.end, mapping.text)
-            except (TurnFailed, LetGo, JournalError) as error:
-                return _failure(_failed(error))
-            return json_response(mapping.response())
-
-        return self._answer(attached, run, input_id, parts() if wanted.stream else whole)
-
-    async def _begin(self, request: Request, asked: Asked, model: str) -> tuple[Attached, Run, int, str]:
-        """Hand in what is said: the session, the run, the position of its `accepted`, and the input's id. Raises `RequestRefused`."""
-        principal = caller(request)
+    async def _begin(self, request: Request, asked: Asked, model: str) -> Talk:
+        """Hand in what is said. Raises `RequestRefused`, and as `Attached.open`."""
+        user_id = caller(request).user_id
         key = request.headers.get("idempotency-key", "")
-        attached = Attached(self._admission, self._manager, principal)
+        name = asked.name or (f"request {key}" if key else "")
+        known = None if name else self._conversations.take(user_id, asked.earlier)
+        attached = Attached(self._admission, self._manager, caller(request))
         try:
-            name = asked.name or (f"request {key}" if key else "")
-            known = None if name else self._conversations.take(principal.user_id, asked.earlier)
-            await attached.open(name or known or None)
+            await attached.open(name or known)
             if model not in ("", openai_request.OWN_MODEL, attached.row.model):
                 await attached.submit(SetModel(model=model))
-            said = UserInput(text=asked.text, id=own_id(key) if key else own_id(f"{time.time_ns()} {id(attached)}"))
-            input_id = str(said.id)
+            said = UserInput(text=asked.text, id=own_id(key) if key else secrets.token_hex(16))
             seq = await attached.say(said, asked.earlier)
             attached.cursor.advance(seq - 1)
         except BaseException:
+            if known is not None:
+                self._conversations.keep(user_id, asked.earlier, known)
             await attached.keep.aclose()
             raise
-        return attached, Run(input_id), seq, input_id
+        model = attached.row.model if model in ("", openai_request.OWN_MODEL) else model
+        return Talk(attached, Run(str(said.id)), str(said.id), seq, asked, model)
 
-    def _ended(self, attached: Attached, asked: Asked, end: Any, text: str) -> None:
-        """Remember how the conversation ended. Raises `TurnFailed` if it did not end well."""
-        failed = failure(end)
-        if failed is not None:
-            raise failed
-        if not asked.name:
-            history = [*asked.earlier, Said("user", asked.text), Said("assistant", text)]
-            self._conversations.keep(attached.principal.user_id, history, attached.row.session_id)
-
-    def _answer(
-        self,
-        attached: Attached,
-        run: Run,
-        input_id: str,
-        work: AsyncGenerator[bytes, None] | Callable[[], Awaitable[Response]],
-    ) -> Answer:
-        headers = {"holdfast-session": attached.row.session_id}
-
+    def _answer(self, talk: Talk, mapping: Mapping, *, stream: bool) -> Answer:
         async def left() -> None:
-            await stop(attached, run, input_id)
+            self._remember(talk, mapping.text, well=False)
+            await stop(talk.attached, talk.run, talk.input_id)
 
         shared: dict[str, Any] = {
-            "principal": attached.principal,
+            "principal": talk.attached.principal,
             "sockets": self._admission.open,
-            "headers": headers,
+            "headers": {"holdfast-session": talk.attached.row.session_id},
             "on_left": left,
         }
-        if callable(work):
-            return Whole(work, attached.keep, **shared)
-        return EventStream(work, attached.keep, send_timeout_s=self._admission.limits.send_timeout_s, **shared)
+        if not stream:
+            return Whole(partial(self._whole, talk, mapping), talk.attached.keep, **shared)
+        timeout_s = self._admission.limits.send_timeout_s
+        return EventStream(self._parts(talk, mapping), talk.attached.keep, send_timeout_s=timeout_s, **shared)
+
+    async def _parts(self, talk: Talk, mapping: Mapping) -> AsyncGenerator[bytes, None]:
+        yield mapping.encoded(mapping.started())
+        try:
+            async for events in self._events(talk, mapping):
+                yield mapping.encoded([one for event in events for one in mapping.events(event)]) or HEARTBEAT
+        except TurnFailed as failed:
+            yield mapping.encoded(mapping.failed(failed))
+        else:
+            yield mapping.encoded(mapping.finished()) + mapping.LAST
+
+    async def _whole(self, talk: Talk, mapping: Mapping) -> Response:
+        try:
+            async for events in self._events(talk, mapping):
+                for event in events:
+                    mapping.events(event)
+        except TurnFailed as failed:
+            answer = json_response({"error": failed.error}, failed.status)
+            answer.headers.update(NO_RETRY)
+            return answer
+        return json_response(mapping.whole())
+
+    async def _events(self, talk: Talk, mapping: Mapping) -> AsyncGenerator[list[ev.Event], None]:
+        """The events of the turn. Raises `TurnFailed` if it did not end well."""
+        last: ev.Event | None = None
+        try:
+            async for events in driven(talk.attached, talk.run, self._admission.limits.heartbeat_s):
+                last = events[-1] if events else last
+                yield events
+            failed = failure(last)
+        except (LetGo, JournalError) as error:
+            failed = TurnFailed("unavailable", f"{error}; the session is kept")
+        self._remember(talk, mapping.text, well=failed is None)
+        if failed is not None:
+            raise failed
+
+    def _remember(self, talk: Talk, text: str, *, well: bool) -> None:
+        """Remember where the conversation stands. What did not end well may be said again, or be followed by what there is of the answer."""
+        if talk.asked.name:
+            return
+        earlier, user_id = talk.asked.earlier, talk.attached.principal.user_id
+        history = [*earlier, Said("user", talk.asked.text), Said("assistant", text)]
+        for one in [history] if well else [history, earlier]:
+            self._conversations.keep(user_id, one, talk.attached.row.session_id)
 
 
 def _read(read: Callable[[], Asked]) -> Asked:
@@ -207,20 +210,6 @@ def _read(read: Callable[[], Asked]) -> Asked:
         return read()
     except BadRequest as error:
         raise bad_request(str(error)) from error
-
-
-def _failed(error: TurnFailed | LetGo | JournalError) -> TurnFailed:
-    return error if isinstance(error, TurnFailed) else TurnFailed("unavailable", f"{error}; the session is kept")
-
-
-def _failure(failed: TurnFailed) -> Response:
-    answer = json_response({"error": failed.error}, failed.status)
-    answer.headers.update(NO_RETRY)
-    return answer
-
-
-def _named(events: Sequence[dict[str, Any]]) -> bytes:
-    return b"".join(event_data(event["type"], event) for event in events)
 
 
 REFUSALS: Final = (404, 408, 409, 413, 429, 500, 503, 504)
