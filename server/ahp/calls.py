@@ -1,5 +1,7 @@
 """Calls: what happens to a tool call, as actions of the protocol. Pure."""
 
+import re
+
 import msgspec
 
 from protocol import events as ev
@@ -11,6 +13,9 @@ LOG_CHARS = 16_000
 """Of a running call's output: the newest, for each action has all of it."""
 INPUT_CHARS = 200
 """Of the line that says what a call does."""
+
+ASKED_CHARS = 20_000
+"""Of the arguments of a call that waits, as they are shown."""
 
 ONCE, SESSION, REJECT, NEVER = "once", "session", "reject", "never"
 
@@ -28,9 +33,10 @@ def ready(turn_id: str, call_id: str, tool: str, arguments: Message) -> Message:
 
 
 def asked(turn_id: str, pending: PendingTool) -> Message:
-    """The call waits for approval."""
+    """The call waits for approval. VS Code shows its message alone, so all that is approved is in there; titles it takes for Markdown."""
     body = ready(turn_id, pending.tool_call_id, pending.tool, pending.arguments)
-    body |= {"confirmationTitle": f"{pending.tool}: {pending.reason}", "editable": True}
+    shown = f"{escaped(pending.tool)}: {escaped(pending.reason)}\n\n{fenced(body['toolInput'])}"
+    body |= {"invocationMessage": {"markdown": shown}, "confirmationTitle": "Allow this call?", "editable": True}
     if isinstance(pending.grant, str):
         body["options"] = [
             {"id": ONCE, "label": "Allow", "kind": "approve", "group": 0},
@@ -44,10 +50,15 @@ def asked(turn_id: str, pending: PendingTool) -> Message:
 def approved(turn_id: str, event: ev.ToolStateChange) -> Message:
     """A call that waited may run."""
     body: Message = {"type": "chat/toolCallConfirmed", "turnId": turn_id, "toolCallId": event.tool_call_id}
-    body |= {"approved": True, "confirmed": "user-action" if event.by == "user" else "setting"}
+    body |= {"approved": True, "confirmed": confirmation_of(event)}
     if isinstance(event.arguments, dict):
         body["editedToolInput"] = input_of(event.arguments)
     return body
+
+
+def confirmation_of(event: ev.ToolStateChange) -> str:
+    """Who let a call run."""
+    return "user-action" if event.by == "user" else "setting"
 
 
 def refused(turn_id: str, event: ev.ToolStateChange) -> Message:
@@ -98,6 +109,18 @@ def title_of(tool: str, arguments: Message) -> str:
 def input_of(arguments: Message) -> str:
     """The call's arguments as the text that a client shows and lets its user edit."""
     return msgspec.json.format(msgspec.json.encode(arguments), indent=2).decode()
+
+
+def escaped(text: str) -> str:
+    """A text that Markdown shows as it is, in a line."""
+    return re.sub(r"([\\`*_{}\[\]()#+\-.!|<>~$&:])", r"\\\1", " ".join(text.split()))
+
+
+def fenced(text: str) -> str:
+    """A text as a block of code, whatever is in it; a very long one without its end, and it says so."""
+    fence = "`" * max([2, *map(len, re.findall(r"`+", text))]) + "`"
+    cut = "" if len(text) <= ASKED_CHARS else f"\n\n{len(text) - ASKED_CHARS} more characters: see the session's page."
+    return f"{fence}json\n{text[:ASKED_CHARS]}\n{fence}{cut}"
 
 
 def newest(log: str) -> str:

@@ -245,7 +245,10 @@ class Conversation:
         if event.state == "approved":
             if isinstance(event.arguments, dict):
                 self._arguments[call_id] = event.arguments
-            return self._do(calls.approved(turn_id, event)) if status == "pending-confirmation" else []
+            if status != "pending-confirmation":
+                return []
+            said = self._do(calls.approved(turn_id, event))
+            return [*said, *self._ready(turn_id, call_id, calls.confirmation_of(event))]  # no longer as a question
         if event.state == "running":
             return self._ready(turn_id, call_id) if status == "streaming" else []
         if status == "running":

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from playwright.async_api import Page
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.support.chromium import browsing
 from tests.support.installed import built_node_modules
@@ -103,7 +104,11 @@ async def _listens(port: int) -> None:
 
 
 async def command(page: Page, name: str) -> None:
-    """Run a command of the palette."""
-    await page.keyboard.press("F1")
-    await page.locator(".quick-input-widget input").fill(f">{name}")
+    """Run a command of the palette, once the window has come up."""
+    field = page.locator(".quick-input-widget input")
+    while not await field.is_visible():
+        await page.keyboard.press("F1")
+        with contextlib.suppress(PlaywrightTimeout):
+            await field.wait_for(timeout=3_000)
+    await field.fill(f">{name}")
     await page.locator(".quick-input-list .monaco-list-row", has_text=name).first.click()

@@ -19,6 +19,10 @@ class Message(Closed, kw_only=True):
     origin: Origin
 
 
+class MarkdownText(Closed, kw_only=True):
+    markdown: str
+
+
 class Option(Closed, kw_only=True):
     id: str
     label: str
@@ -54,7 +58,7 @@ class Streaming(CallBase, kw_only=True, tag_field="status", tag="streaming"):
 
 
 class Pending(CallBase, kw_only=True, tag_field="status", tag="pending-confirmation"):
-    invocation_message: str
+    invocation_message: str | MarkdownText
     tool_input: str | UnsetType = UNSET
     confirmation_title: str | UnsetType = UNSET
     editable: bool | UnsetType = UNSET
@@ -65,14 +69,14 @@ Confirmed = Literal["not-needed", "user-action", "setting"]
 
 
 class Running(CallBase, kw_only=True, tag_field="status", tag="running"):
-    invocation_message: str
+    invocation_message: str | MarkdownText
     tool_input: str | UnsetType = UNSET
     confirmed: Confirmed
     content: list[TextContent] | UnsetType = UNSET
 
 
 class Completed(CallBase, kw_only=True, tag_field="status", tag="completed"):
-    invocation_message: str
+    invocation_message: str | MarkdownText
     tool_input: str | UnsetType = UNSET
     confirmed: Confirmed
     success: bool
@@ -82,7 +86,7 @@ class Completed(CallBase, kw_only=True, tag_field="status", tag="completed"):
 
 
 class Cancelled(CallBase, kw_only=True, tag_field="status", tag="cancelled"):
-    invocation_message: str
+    invocation_message: str | MarkdownText
     tool_input: str | UnsetType = UNSET
     reason: Literal["denied", "skipped", "result-denied"]
     reason_message: str | UnsetType = UNSET

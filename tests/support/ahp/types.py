@@ -15,6 +15,7 @@ from tests.support.ahp.states import (
     Confirmed,
     ErrorPart,
     InputRequest,
+    MarkdownText,
     Message,
     Needed,
     Option,
@@ -69,7 +70,7 @@ class CallStart(CallAction, kw_only=True, tag_field="type", tag="chat/toolCallSt
 
 
 class CallReady(CallAction, kw_only=True, tag_field="type", tag="chat/toolCallReady"):
-    invocation_message: str
+    invocation_message: str | MarkdownText
     tool_input: str | UnsetType = UNSET
     confirmation_title: str | UnsetType = UNSET
     editable: bool | UnsetType = UNSET

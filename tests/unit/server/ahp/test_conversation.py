@@ -90,16 +90,30 @@ def test_a_call_goes_from_asking_to_its_result_with_the_output_on_the_way() -> N
         "chat/toolCallReady",
         "session/inputNeededSet",
     ]
-    assert len(script.session["inputNeeded"][0]["toolCall"]["options"]) == 4
+    waiting = script.session["inputNeeded"][0]["toolCall"]
+    assert len(waiting["options"]) == 4
+    assert "it runs outside" in waiting["invocationMessage"]["markdown"]
     change = {"tool_call_id": "c", "tool": "bash", "by": "user"}
     approved = script.take(ev.ToolStateChange, state="approved", arguments={"command": "ls -l"}, **change)
-    assert approved == ["chat/toolCallConfirmed", "session/inputNeededRemoved"]
+    assert approved == ["chat/toolCallConfirmed", "chat/toolCallReady", "session/inputNeededRemoved"]
     assert script.take(ev.ToolStateChange, state="running", **change) == []
     assert script.take(ev.ToolLog, tool_call_id="c", offset=0, text="a\n") == ["chat/toolCallContentChanged"]
     output = {"output": "a\nb\n", "success": True, "truncated": False, "duration_ms": 1}
     assert script.take(ev.ToolOutput, tool_call_id="c", tool="bash", **output) == ["chat/toolCallComplete"]
     call = script.chat["activeTurn"]["responseParts"][0]["toolCall"]
     assert (call["status"], "ls -l" in call["toolInput"]) == ("completed", True)
+
+
+def test_what_a_model_wrote_into_a_call_does_not_change_how_the_question_looks() -> None:
+    script = Script()
+    script.begin("hello", "a")
+    arguments = {"command": "echo ```\n# Harmless\n"}
+    script.take(ev.ToolCallEvent, tool_call_id="c", tool="bash", arguments=arguments)
+    pending = PendingTool("c", "bash", arguments, "runs a_b\n# *nothing*")
+    script.take(ev.ApprovalRequired, tools=[pending], count=1)
+    line, _, block = script.session["inputNeeded"][0]["toolCall"]["invocationMessage"]["markdown"].partition("\n\n")
+    assert line == r"bash: runs a\_b \# \*nothing\*"
+    assert block.startswith("````json\n") and block.endswith("\n````")
 
 
 def test_a_question_is_a_request_for_input_until_it_is_closed() -> None:
