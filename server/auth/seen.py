@@ -19,6 +19,7 @@ class SeenCredentials(Generic[T]):
         self._rows = rows
         self._kind: Kind = kind
         self._read = read
+        self._epoch = rows.epoch
         self._by_id: LruMap[str, tuple[Credential, T]] = LruMap(SEEN_MAX)
         self._by_hash: LruMap[bytes, str] = LruMap(SEEN_MAX)
 
@@ -62,7 +63,12 @@ class SeenCredentials(Generic[T]):
             self._by_hash.pop(seen[0].hash, None)
 
     async def reread(self) -> bool:
-        """Ask for all that were seen; whether one has changed or is gone. Raises `JournalError`."""
+        """Ask for all that were seen; whether one has changed or is gone. In another epoch all are. Raises `JournalError`."""
+        if self._epoch != self._rows.epoch:
+            self._epoch = self._rows.epoch
+            self._by_id.clear()
+            self._by_hash.clear()
+            return True
         versions = {credential_id: row.version for credential_id, (row, _) in self._by_id.items()}
         differing = await self._rows.changed(self._kind, versions) if versions else {}
         for credential_id, row in differing.items():

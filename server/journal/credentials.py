@@ -35,6 +35,10 @@ class Bounds(msgspec.Struct, frozen=True):
 class CredentialRows(Protocol):
     """The rows, for a running server. All calls raise `JournalError`."""
 
+    @property
+    def epoch(self) -> str:
+        """The journal's epoch. When it changes, rows may be what they were before, with versions that were given again."""
+
     async def find(self, kind: Kind, secret_hash: bytes) -> Credential | None:
         """The row with this hash."""
 

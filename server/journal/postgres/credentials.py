@@ -162,12 +162,22 @@ class PostgresCredentials:
     """See `CredentialRows`. `nodes`: None where one server has the database."""
 
     def __init__(
-        self, queries: CallQueue[Connection], writes: CallQueue[Transactions], nodes: PostgresNodes | None
+        self,
+        queries: CallQueue[Connection],
+        writes: CallQueue[Transactions],
+        nodes: PostgresNodes | None,
+        epoch: Callable[[], str],
     ) -> None:
-        """`queries`, `writes`: of the journal's threads."""
+        """`queries`, `writes`: of the journal's threads; `epoch`: gives its epoch."""
+        self._epoch = epoch
         self._queries = queries
         self._writes = writes
         self._nodes = nodes
+
+    @property
+    def epoch(self) -> str:
+        """The journal's epoch."""
+        return self._epoch()
 
     async def find(self, kind: Kind, secret_hash: bytes) -> Credential | None:
         """The row with this hash."""

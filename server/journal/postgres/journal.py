@@ -102,7 +102,7 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
         self.nodes: PostgresNodes | None = None
         if nodes.several:
             self.nodes = PostgresNodes(address, nodes, self._read_queue, self._write_queue, self._epoch_seen, files)
-        self.credentials = PostgresCredentials(self._read_queue, self._write_queue, self.nodes)
+        self.credentials = PostgresCredentials(self._read_queue, self._write_queue, self.nodes, lambda: self.epoch)
         self._writer = Writer(
             address,
             (link, appender),

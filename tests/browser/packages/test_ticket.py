@@ -29,7 +29,10 @@ async def test_a_page_elsewhere_talks_by_tickets_and_comes_back(
 
     async with ScriptedModel([text("Hello."), text("Still here.")]) as model:
         auth = {"local_token": True, "allowed_origins": [ELSEWHERE]}
-        async with listening(settings_for(tmp_path, model, auth=auth)) as live, TcpProxy("127.0.0.1", live.port) as proxy:
+        async with (
+            listening(settings_for(tmp_path, model, auth=auth)) as live,
+            TcpProxy("127.0.0.1", live.port) as proxy,
+        ):
 
             async def backend(route: Route) -> None:
                 if route.request.url.endswith("/ticket"):
