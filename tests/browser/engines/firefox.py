@@ -1,0 +1,154 @@
+"""Firefox: driven by WebDriver BiDi (https://www.w3.org/TR/webdriver-bidi/), which Firefox itself listens for."""
+
+import asyncio
+import itertools
+import json
+import os
+import shutil
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from agent.util.tasks import TaskOwner
+from tests.browser.engines.window import Actions, EngineError, Window
+
+PATIENCE_S = 60.0
+LISTENING = "WebDriver BiDi listening on "
+
+
+class Firefox:
+    """One browser without a window, from its start to its end. `faults`: errors and warnings of consoles."""
+
+    MISSING = "Firefox is not here (Debian: apt install firefox-esr)"
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+        self._ends = AsyncExitStack()
+        self._numbers = itertools.count(1)
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._visitors: list[str] = []
+
+    @staticmethod
+    def is_here() -> bool:
+        """Whether it is installed."""
+        return shutil.which("firefox-esr") is not None
+
+    async def __aenter__(self) -> Self:
+        home = self._ends.enter_context(
+            tempfile.TemporaryDirectory(prefix="holdfast-firefox-", ignore_cleanup_errors=True)
+        )
+        (Path(home) / "profile").mkdir()
+        arguments = ["--headless", "--no-remote", "--remote-debugging-port", "0", "--profile", f"{home}/profile"]
+        process = await asyncio.create_subprocess_exec(
+            "firefox-esr",
+            *arguments,
+            env={**os.environ, "HOME": home},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        self._ends.push_async_callback(process.wait)
+        assert process.stderr is not None
+        tasks = TaskOwner("firefox")
+        self._ends.push_async_callback(tasks.aclose)
+        async with asyncio.timeout(PATIENCE_S):
+            address = await _address(process.stderr)
+            self._socket = await connect(f"{address}/session", max_size=None, compression=None)
+        tasks.start(_read_out(process.stderr), "errors")  # a full pipe would stop it
+        tasks.start(self._receive(self._socket), "answers")
+        await self.ask("session.new", capabilities={})
+        self._ends.push_async_callback(self.ask, "browser.close")
+        await self.ask("session.subscribe", events=["log.entryAdded"])
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._ends.aclose()
+
+    async def visit(self) -> Window:
+        """A window of a visitor who was never here."""
+        visitor = (await self.ask("browser.createUserContext"))["userContext"]
+        self._visitors.append(visitor)
+        return await FirefoxWindow.new(self, visitor)
+
+    async def leave(self) -> list[str]:
+        """Close all windows; gives what their consoles said."""
+        while self._visitors:
+            await self.ask("browser.removeUserContext", userContext=self._visitors.pop())
+        faults, self.faults = self.faults, []
+        return faults
+
+    async def ask(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Send a command; gives its result. Raises `EngineError`."""
+        number = next(self._numbers)
+        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        await self._socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        message = await asyncio.wait_for(answer, PATIENCE_S)
+        if message["type"] == "error":
+            raise EngineError(f"{method}: {message['error']}: {message['message']}")
+        result: dict[str, Any] = message["result"]
+        return result
+
+    async def _receive(self, socket: ClientConnection) -> None:
+        async for data in socket:
+            message = json.loads(data)
+            if message["type"] == "event":
+                entry = message["params"]
+                if entry.get("level") in ("error", "warn") and "context" in entry["source"]:
+                    self.faults.append(f"console: {entry['text']}")
+            elif not (answer := self._answers.pop(message["id"])).done():
+                answer.set_result(message)
+
+
+class FirefoxWindow(Window):
+    """See `Window`. A tab in a user context, which shares nothing with others."""
+
+    def __init__(self, browser: Firefox, visitor: str, context: str) -> None:
+        self._browser = browser
+        self._visitor = visitor
+        self._context = context
+
+    @classmethod
+    async def new(cls, browser: Firefox, visitor: str) -> Self:
+        """A new tab of this visitor."""
+        made = await browser.ask("browsingContext.create", type="tab", userContext=visitor)
+        return cls(browser, visitor, made["context"])
+
+    async def open(self, url: str) -> None:
+        """Go there."""
+        await self._browser.ask("browsingContext.navigate", context=self._context, url=url, wait="complete")
+
+    async def run(self, function: str, arguments: str) -> str:
+        """Call a function."""
+        answer = await self._browser.ask(
+            "script.callFunction",
+            functionDeclaration=function,
+            arguments=[{"type": "string", "value": arguments}],
+            awaitPromise=False,
+            target={"context": self._context},
+        )
+        if answer["type"] == "exception":
+            raise EngineError(answer["exceptionDetails"]["text"])
+        result: str = answer["result"]["value"]
+        return result
+
+    async def perform(self, actions: Actions) -> None:
+        """Perform input actions."""
+        await self._browser.ask("input.performActions", context=self._context, actions=actions)
+
+    async def beside(self) -> Window:
+        """Another tab."""
+        return await self.new(self._browser, self._visitor)
+
+
+async def _address(errors: asyncio.StreamReader) -> str:
+    async for line in errors:
+        if line.decode().startswith(LISTENING):
+            return line.decode().removeprefix(LISTENING).strip()
+    raise EngineError("Firefox ended before it listened")
+
+
+async def _read_out(errors: asyncio.StreamReader) -> None:
+    async for _ in errors:
+        pass
