@@ -43,5 +43,5 @@ def test_the_tests_and_settings_that_a_document_names_are_there(document: str) -
     groups = {group.partition(".")[0] for group in catalog.groups() if group}
     known = NO_SETTINGS | {setting.key for setting in catalog.settings()} | set(catalog.groups())
     for key in re.findall(r"`((?:\w+\.)+\w+)(?:: [^`]*)?`", text):
-        if key.partition(".")[0] in groups and not key.endswith((".py", ".js", ".json", ".md")):
+        if key.partition(".")[0] in groups and not key.endswith((".py", ".js", ".json", ".md", ".moved")):
             assert key in known, f"{document} names the setting {key}, which is not there"
