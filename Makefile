@@ -3,7 +3,7 @@
 #   ARGS=...    handed on to the verb's command
 
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-tests run test faults check lint types tests bench schema page lock clean
+.PHONY: help set-up set-up-tests run test faults check lint types tests bench schema page lock findings clean
 
 # Where it is set, every process would compile every file anew, and pytest every test.
 unexport PYTHONDONTWRITEBYTECODE
@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := protocol agent server clients configs
 TESTS := -n 4 --dist loadscope --no-loadscope-reorder
-NPM := tests/support/npm/acp tests/support/npm/ag_ui tests/support/npm/bun tests/support/npm/chromium tests/support/npm/clients tests/support/npm/mcp tests/support/npm/packages tests/support/npm/wscat tests/unit/clients/web
+NPM := tests/support/npm/acp tests/support/npm/ag_ui tests/support/npm/bun tests/support/npm/chromium tests/support/npm/clients tests/support/npm/mcp tests/support/npm/packages tests/support/npm/prove tests/support/npm/wscat tests/unit/clients/web
 COMPILED := -q -j 0 -x '/test_[a-z_]*\.py$$' $(OURS) tests
 FAULTS := tests/faults tests/properties tests/hostile tests/deploy tests/docs tests/contract/test_sandboxes.py tests/contract/test_openai_api.py tests/unit/protocol tests/unit/clients \
 	tests/unit/benchmarks tests/unit/agent/sandbox tests/unit/agent/workspace \
@@ -30,6 +30,7 @@ help:
 	@echo 'make schema   write what is generated from the code'
 	@echo 'make page     write the script of the page, and the types of the JavaScript package, from their modules'
 	@echo 'make lock     pin the dependencies anew           make lock ARGS=--upgrade'
+	@echo 'make findings what other software does otherwise than one would guess; needs the registries'
 	@echo 'make clean    remove the environment and caches'
 
 run: set-up
@@ -95,6 +96,9 @@ lock:
 	$(LOCKING) $(ARGS) tests/support/npm/node.in -o tests/support/npm/node.lock
 	for folder in $(NPM); do (cd $$folder && \
 		npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund) || exit 1; done
+
+findings:
+	python3 scripts/findings.py $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(NPM:=/node_modules) .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

@@ -34,6 +34,7 @@ NODE_LOCKS = [
         "support/npm/clients",
         "support/npm/mcp",
         "support/npm/packages",
+        "support/npm/prove",
         "support/npm/wscat",
         "unit/clients/web",
     )

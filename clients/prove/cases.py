@@ -272,44 +272,45 @@ def _put_back(rng: random.Random) -> list[Step]:
     return [*steps, *_turn(3, rng), *_rest("one"), *_rest("two")]
 
 
-def _case(name: str, promise: str, make: Make) -> Case:
+def case(name: str, promise: str, make: Make) -> Case:
+    """The case; it needs a command if it takes a step that does."""
     needs = any(isinstance(step, NEEDS_COMMAND) for step in make(random.Random(0)))
     return Case(name, promise, make, needs)
 
 
 CASES: Sequence[Case] = (
-    _case("resume_at_positions", "from any position a client gets what came later, once", _resume_at_positions),
-    _case("two_positions_at_once", "clients at different positions see the same in the end", _two_positions),
-    _case("snapshots_in_a_turn", "a snapshot has what is said and asked at that moment", _snapshots),
-    _case("cut_by_reset", "a connection that is reset loses and doubles nothing", _cut("reset")),
-    _case("cut_by_close", "a connection that is closed loses and doubles nothing", _cut("close")),
-    _case("cut_in_silence", "a connection that falls silent loses and doubles nothing", _cut("silent")),
-    _case(
+    case("resume_at_positions", "from any position a client gets what came later, once", _resume_at_positions),
+    case("two_positions_at_once", "clients at different positions see the same in the end", _two_positions),
+    case("snapshots_in_a_turn", "a snapshot has what is said and asked at that moment", _snapshots),
+    case("cut_by_reset", "a connection that is reset loses and doubles nothing", _cut("reset")),
+    case("cut_by_close", "a connection that is closed loses and doubles nothing", _cut("close")),
+    case("cut_in_silence", "a connection that falls silent loses and doubles nothing", _cut("silent")),
+    case(
         "cut_half_open",
         "a connection of which only one side knows the end loses and doubles nothing",
         _cut("half_open"),
     ),
-    _case("cut_often", "a text that is cut again and again is whole", _cut_often),
-    _case("sent_again", "a submission that is sent again is done once and has one answer", _sent_again),
-    _case("same_id_other_text", "an id that was used is not taken for another submission", _other_text),
-    _case("raced_approvals", "the first answer to an approval counts, and it binds", _raced_approvals),
-    _case("interrupted", "a turn that is stopped ends, and what was said stays", _interrupted),
-    _case("slow_and_stalled_readers", "who reads slowly comes back and misses nothing", _slow_and_stalled),
-    _case("hostile_frames", "what is no submission changes nothing for others", _hostile_frames),
-    _case("killed_in_a_turn", "a server that is killed comes back with all that was seen", _killed(Kill)),
-    _case("killed_at_a_piece", "wherever a kill stops what is sent, all that was stored comes", _killed_at_a_piece),
-    _case("killed_while_an_approval_waits", "an approval still waits after a kill", _killed_in_approval),
-    _case("killed_while_sending", "a submission whose answer was lost by a kill is done once", _killed_while_sending),
-    _case("stopped_in_a_turn", "a server that is stopped and started loses nothing", _killed(Restart)),
-    _case("paused_in_a_turn", "a server that was held goes on where it was", _paused),
-    _case("data_put_back", "after older data were put back, nobody is told that nothing was lost", _put_back),
+    case("cut_often", "a text that is cut again and again is whole", _cut_often),
+    case("sent_again", "a submission that is sent again is done once and has one answer", _sent_again),
+    case("same_id_other_text", "an id that was used is not taken for another submission", _other_text),
+    case("raced_approvals", "the first answer to an approval counts, and it binds", _raced_approvals),
+    case("interrupted", "a turn that is stopped ends, and what was said stays", _interrupted),
+    case("slow_and_stalled_readers", "who reads slowly comes back and misses nothing", _slow_and_stalled),
+    case("hostile_frames", "what is no submission changes nothing for others", _hostile_frames),
+    case("killed_in_a_turn", "a server that is killed comes back with all that was seen", _killed(Kill)),
+    case("killed_at_a_piece", "wherever a kill stops what is sent, all that was stored comes", _killed_at_a_piece),
+    case("killed_while_an_approval_waits", "an approval still waits after a kill", _killed_in_approval),
+    case("killed_while_sending", "a submission whose answer was lost by a kill is done once", _killed_while_sending),
+    case("stopped_in_a_turn", "a server that is stopped and started loses nothing", _killed(Restart)),
+    case("paused_in_a_turn", "a server that was held goes on where it was", _paused),
+    case("data_put_back", "after older data were put back, nobody is told that nothing was lost", _put_back),
 )
 """All cases, in the order in which they run."""
 
 
-def cases_named(names: Sequence[str]) -> list[Case]:
+def cases_named(names: Sequence[str], cases: Sequence[Case] = CASES) -> list[Case]:
     """The cases whose names contain one of these; all if there are none. Raises `ValueError` for a name without a case."""
     for name in names:
-        if not any(name in case.name for case in CASES):
-            raise ValueError(f"no case is named {name!r}; they are: {', '.join(case.name for case in CASES)}")
-    return [case for case in CASES if not names or any(name in case.name for name in names)]
+        if not any(name in one.name for one in cases):
+            raise ValueError(f"no case is named {name!r}; they are: {', '.join(one.name for one in cases)}")
+    return [one for one in cases if not names or any(name in one.name for name in names)]

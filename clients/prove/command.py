@@ -14,9 +14,10 @@ from pathlib import Path
 
 from clients.prove import reports
 from clients.prove.attendee import Refusal
-from clients.prove.cases import CASES, Case, cases_named
+from clients.prove.cases import Case, cases_named
+from clients.prove.ground import PATIENCE_S, Target
 from clients.prove.model import MODEL, ScriptedModel
-from clients.prove.player import PATIENCE_S, Target
+from clients.prove.peers import DEFAULT_URL, Peer, peer_of
 from clients.prove.program import CannotStart, Program
 from clients.prove.recording import as_file, recording
 from clients.prove.runs import CaseResult, Progress, prove
@@ -28,7 +29,12 @@ ROUNDS = 1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `holdfast prove`."""
-    parser.add_argument("url", nargs="?", default="http://127.0.0.1:7860", help="the server (default: %(default)s)")
+    parser.add_argument(
+        "peer",
+        nargs="*",
+        metavar="URL",
+        help=f"the server (default: {DEFAULT_URL}); after `durable-streams` the URL below which streams may be made",
+    )
     parser.add_argument(
         "--command",
         dest="start_command",
@@ -76,14 +82,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace, version: str) -> int:
     """Run the command; its exit code: 0 all held, 1 something did not, 2 it could not be tried."""
     if args.list:
-        for case in CASES:
+        for case in peer_of(args.peer or ()).cases:
             print(f"{case.name:<32}{case.promise}{' (needs --command)' if case.needs_command else ''}")
         return HELD
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server that was started is ended, too
     try:
-        cases = cases_named(args.only)
+        peer = peer_of(args.peer)
+        cases = cases_named(args.only, peer.cases)
         token = args.token_file.read_text().strip() if args.token_file else os.environ.get("HOLDFAST_TOKEN")
-        return asyncio.run(_prove(args, cases, token, version))
+        return asyncio.run(_prove(args, peer, cases, token, version))
     except (ValueError, OSError) as error:
         why: BaseException = error
     except BaseExceptionGroup as group:
@@ -103,21 +110,27 @@ def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]
             yield one
 
 
-async def _prove(args: argparse.Namespace, cases: Sequence[Case], token: str | None, version: str) -> int:
+async def _prove(args: argparse.Namespace, peer: Peer, cases: Sequence[Case], token: str | None, version: str) -> int:
     seed = random.SystemRandom().randrange(1_000_000) if args.seed is None else args.seed
     async with AsyncExitStack() as stack:
-        program = await _begin(args, stack)
-        target = Target(url=args.url, token=token, program=program, patience_s=args.patience)
+        program = await _begin(args, peer.url, stack)
+        target = Target(url=peer.url, token=token, program=program, patience_s=args.patience)
         print(f"seed {seed}; {len(cases)} cases")
         results = await prove(
-            target, cases, seed=seed, rounds=args.rounds, seconds=args.minutes * 60, progress=_progress(args.record)
+            target,
+            cases,
+            seed=seed,
+            rounds=args.rounds,
+            seconds=args.minutes * 60,
+            progress=_progress(args.record),
+            play=peer.play,
         )
     print("\n".join(reports.lines(results)))
-    _write(args, results, seed, version)
+    _write(args, peer.url, results, seed, version)
     return BROKEN if any(result.failure is not None for result in results) else HELD
 
 
-async def _begin(args: argparse.Namespace, stack: AsyncExitStack) -> Program | None:
+async def _begin(args: argparse.Namespace, url: str, stack: AsyncExitStack) -> Program | None:
     """Serve the model, and start the server if that is asked for."""
     model = ScriptedModel(args.model_port or 0)
     if args.model_port or args.start_command:
@@ -127,7 +140,7 @@ async def _begin(args: argparse.Namespace, stack: AsyncExitStack) -> Program | N
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-prove-")))
     environ = {"HOLDFAST_API_BASE": model.api_base, "HOSTED_VLLM_API_KEY": "none"}
     command = args.start_command.replace("{model}", f"hosted_vllm/{MODEL}")
-    program = Program(command, args.url, folder, environ)
+    program = Program(command, url, folder, environ)
     stack.push_async_callback(program.aclose)
     await program.start()
     return program
@@ -148,9 +161,9 @@ def _progress(record: Path | None) -> Progress:
     return show
 
 
-def _write(args: argparse.Namespace, results: Sequence[CaseResult], seed: int, version: str) -> None:
+def _write(args: argparse.Namespace, url: str, results: Sequence[CaseResult], seed: int, version: str) -> None:
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
-    about = reports.About(args.url, _server_of(results), seed, made_at, version)
+    about = reports.About(url, _server_of(results), seed, made_at, version)
     if args.json:
         args.json.write_bytes(reports.as_json(about, results))
     if args.junit:

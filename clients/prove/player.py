@@ -3,33 +3,19 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-import msgspec
-
 from clients.prove import steps as st
 from clients.prove.attendee import Attendee, Changes
+from clients.prove.ground import Ground, Target
 from clients.prove.links import Links
-from clients.prove.program import Program
-from clients.prove.trace import NEWCOMER, WITNESS, Done, Entry, Opened, Waited
+from clients.prove.trace import NEWCOMER, WITNESS, Entry, Opened, Waited
 from clients.session.address import base_address
 from clients.session.tasks import Start, owned_tasks
 from protocol.content import PendingTool
 from protocol.submissions import Approval, ExecApproval, Interrupt, Submission, UserInput
 from protocol.view import View
 
-PATIENCE_S = 60.0
-"""For each thing that is waited for. A server that needs longer counts as stuck."""
-
 AFTERWARDS_S = 2.0
 """The same, once something got stuck: what is left of the case is then only read."""
-
-
-class Target(msgspec.Struct, frozen=True, kw_only=True):
-    """The server that is tried. `url`: its address; `program`: how it is started, None if somebody else does it."""
-
-    url: str
-    token: str | None = None
-    program: Program | None = None
-    patience_s: float = PATIENCE_S
 
 
 async def play(target: Target, steps: Sequence[st.Step]) -> list[Entry]:
@@ -54,6 +40,7 @@ class _Player:
     def __init__(self, target: Target, links: Links, trace: list[Entry], start: Start) -> None:
         self._target = target
         self._links = links
+        self._ground = Ground(target, links, trace)
         self._trace = trace
         self._start = start
         self._attendees: dict[str, Attendee] = {}
@@ -84,17 +71,13 @@ class _Player:
                 await self._attendees[step.client].send_raw(bytes.fromhex(step.data) if step.hex else step.data)
             case st.Until():
                 await self._until(step)
-            case st.Cut():
-                self._cut(step)
-            case st.Slow():
-                self._links.rate = step.bytes_per_s
-                self._done("every connection was made slow")
-            case st.Free():
-                self._links.free()
             case st.Stall():
                 await self._stall(step)
+            case st.Kill(piece=piece) if piece:
+                await self._catch(piece)
+                await self._ground.take(step)
             case _:
-                await self._to_program(step)
+                await self._ground.take(step)
 
     async def end(self) -> None:
         """Let everything pass, wait until all clients rest, then have a witness and a newcomer read the session."""
@@ -181,57 +164,15 @@ class _Player:
             self.stuck = True
             self._trace.append(Waited(one.name, what, patience_s))
 
-    def _cut(self, step: st.Cut) -> None:
-        if step.after_bytes:
-            self._links.cut_after(step.after_bytes, step.way)
-            self._done(f"a connection was cut ({step.way}) after {step.after_bytes} bytes more")
-        else:
-            self._links.cut(step.way)
-            self._done(f"all connections were cut ({step.way})")
-
     async def _stall(self, step: st.Stall) -> None:
         one = self._attendees[step.client]
         one.stalled.clear()
-        self._done(f"{step.client} stopped reading for {step.seconds:g} s")
+        self._ground.done(f"{step.client} stopped reading for {step.seconds:g} s")
         await asyncio.sleep(step.seconds)
         one.stalled.set()
 
-    async def _to_program(self, step: st.Step) -> None:
-        program = self._target.program
-        assert program is not None, "a case without a command has no such steps"
-        match step:
-            case st.Kill():
-                await self._catch(step.piece)
-                await program.kill()
-                self._done(
-                    f"the server was killed at piece {step.piece} of what it sent"
-                    if step.piece
-                    else "the server was killed"
-                )
-                self._links.free()
-                await program.start()
-            case st.Restart():
-                await program.stop()
-                self._done("the server was stopped")
-                await program.start()
-            case st.Pause():
-                self._done(f"the server was stopped (SIGSTOP) for {step.seconds:g} s")
-                await program.pause(step.seconds)
-            case st.Save():
-                await program.stop()
-                program.save()
-                self._done("the server was stopped, and its data copied")
-                await program.start()
-            case st.PutBack() if program.has_saved:
-                await program.kill()
-                program.put_back()
-                self._trace.append(Done("the server's data was put back", restored=True))
-                await program.start()
-
     async def _catch(self, piece: int) -> None:
         """Until the server sends this piece of data, or nothing more comes."""
-        if not piece:
-            return
         caught = False
 
         def catch() -> None:
@@ -242,6 +183,3 @@ class _Player:
         self._links.catch(piece, catch)
         one = next(iter(self._attendees.values()))
         await self._wait(one, lambda it: caught or self._rests(it), "the session to come to rest")
-
-    def _done(self, what: str) -> None:
-        self._trace.append(Done(what))

@@ -25,6 +25,7 @@ class Program:
     def __init__(self, command: str, url: str, folder: Path, environ: dict[str, str]) -> None:
         """`url`: where it will be reached. `environ`: what it gets beside our own environment."""
         parts = urlsplit(url if "://" in url else f"http://{url}")
+        self.url = url
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port or 80
         self._data = folder / "data"
         self._saved = folder / "saved"

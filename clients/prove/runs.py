@@ -2,13 +2,14 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from clients.prove.cases import Case
 from clients.prove.checker import check
-from clients.prove.player import Target, play
+from clients.prove.ground import Target
+from clients.prove.player import play
 from clients.prove.shrink import shrink
 from clients.prove.steps import Step
 from clients.prove.trace import Entry, Received, Violation
@@ -55,8 +56,19 @@ Progress = Callable[[CaseResult, int, Sequence[Entry]], None]
 """Called after each run with the case so far, the seed, and the run's trace."""
 
 
+Play = Callable[[Target, Sequence[Step]], Awaitable[list[Entry]]]
+"""Takes steps on a server, and gives the trace of it."""
+
+
 async def prove(
-    target: Target, cases: Sequence[Case], *, seed: int, rounds: int, seconds: float, progress: Progress
+    target: Target,
+    cases: Sequence[Case],
+    *,
+    seed: int,
+    rounds: int,
+    seconds: float,
+    progress: Progress,
+    play: Play = play,
 ) -> list[CaseResult]:
     """The results of all cases. Each is played for `rounds` seeds, and for more until `seconds` are over; a failure ends it."""
     results = [CaseResult(case.name, case.promise) for case in cases]
@@ -67,14 +79,14 @@ async def prove(
             if case.needs_command and target.program is None:
                 result.skipped = "it needs --command"
             elif result.failure is None:
-                await _run(target, case, result, seed + number, progress)
+                await _run(play, target, case, result, seed + number, progress)
         number += 1
         if all(result.failure is not None or result.skipped for result in results):
             break
     return results
 
 
-async def _run(target: Target, case: Case, result: CaseResult, seed: int, progress: Progress) -> None:
+async def _run(play: Play, target: Target, case: Case, result: CaseResult, seed: int, progress: Progress) -> None:
     began = time.monotonic()
     steps = case.make(random.Random(f"{case.name} {seed}"))
     trace = await play(target, steps)
@@ -83,12 +95,12 @@ async def _run(target: Target, case: Case, result: CaseResult, seed: int, progre
     result.frames += sum(isinstance(entry, Received) for entry in trace)
     result.server = result.server or _server_name(trace)
     if violations:
-        result.failure = await _shortened(target, Failure(seed, violations, list(steps), trace))
+        result.failure = await _shortened(play, target, Failure(seed, violations, list(steps), trace))
     result.seconds += time.monotonic() - began
     progress(result, seed, trace)
 
 
-async def _shortened(target: Target, failure: Failure) -> Failure:
+async def _shortened(play: Play, target: Target, failure: Failure) -> Failure:
     """The same failure with fewer steps: a run fails the same way if it shows a violation of the same kind."""
     kind = failure.violations[0].kind
     target = msgspec.structs.replace(target, patience_s=min(target.patience_s, SHRINK_PATIENCE_S))

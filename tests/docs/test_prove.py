@@ -1,15 +1,17 @@
 """Document of `holdfast prove`: its tables are the cases, and the faults that are planted to try it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from clients.prove.cases import CASES
+from clients.prove.cases import CASES, Case
+from clients.prove.streams.cases import CASES as OF_STREAMS
 from tests.faults.prove.planted import PLANTED
 
 TEXT = (Path(__file__).resolve().parents[2] / "docs" / "prove.md").read_text()
 
 
-def cases_table() -> str:
-    rows = [f"| `{one.name}` | {one.promise} | {'yes' if one.needs_command else ''} |" for one in CASES]
+def cases_table(cases: Sequence[Case]) -> str:
+    rows = [f"| `{one.name}` | {one.promise} | {'yes' if one.needs_command else ''} |" for one in cases]
     return "\n".join(["| case | what must hold | needs `--command` |", "| --- | --- | --- |", *rows])
 
 
@@ -19,7 +21,8 @@ def planted_table() -> str:
 
 
 def test_the_cases_are_in_the_document() -> None:
-    assert cases_table() in TEXT
+    assert cases_table(CASES) in TEXT
+    assert cases_table(OF_STREAMS) in TEXT
 
 
 def test_the_planted_faults_are_in_the_document_and_are_thirty_or_more() -> None:

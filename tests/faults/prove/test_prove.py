@@ -7,8 +7,9 @@ import pytest
 
 from clients.prove.cases import CASES, Case, cases_named
 from clients.prove.checker import check
+from clients.prove.ground import Target
 from clients.prove.model import ScriptedModel
-from clients.prove.player import Target, play
+from clients.prove.player import play
 from tests.faults.harness.lengths import few, fresh_seed, length
 from tests.faults.prove.mutated_server import mutated
 from tests.faults.prove.planted import PLANTED, Planted
