@@ -51,8 +51,10 @@ class FolderLock:
             raise explain_os(error, self._path) from error
 
     def release(self) -> None:
-        """Unlock the folder. The file stays: removing it would let two servers hold two locks."""
-        os.close(self._file)
+        """Unlock the folder; again: nothing. The file stays: removing it would let two servers hold two locks."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
 
 
 def create_private(path: Path) -> bool:

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from server.journal.backend import open_backend
 from server.journal.nodes.settings import NodesSettings
 from server.journal.nodes.shared_folder import FOLDER
 from server.journal.postgres.errors import CannotStart
 from server.journal.postgres.journal import PostgresJournal, open_postgres
 from server.journal.postgres.nodes import nodes as nodes_module
+from server.journal.settings import JournalSettings
 from tests.support.polling import eventually
 
 LEASE_S = 0.3
@@ -52,6 +54,20 @@ async def test_a_server_that_goes_on_under_a_new_number_still_shows_that_it_sees
     await b.aclose()
     await a.aclose()
     assert not files_in(tmp_path)
+
+
+async def test_a_server_that_is_refused_lets_go_of_its_data_folder(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes_module, "SEEN_S", 0.1)
+    a = await opened(database, tmp_path / "files")
+    settings = JournalSettings(data=str(tmp_path / "data"), url=database)
+    nodes = NodesSettings(several=True, lease_s=LEASE_S)
+    for _ in range(2):
+        with pytest.raises(CannotStart, match="other is not the folder"):
+            await open_backend(settings, nodes, tmp_path / "other")
+    await (await open_backend(settings, nodes, tmp_path / "files")).journal.aclose()
+    await a.aclose()
 
 
 async def renumbered(journal: PostgresJournal, first: int) -> bool:
