@@ -205,7 +205,7 @@ class SessionRegistry:
         """Another node may take what runs here: end all work at once, and store nothing. Followers stay."""
         actors = self.all()
         if self.services.nodes is not None:
-            self.services.nodes.counts.fenced += len(actors)
+            self.services.nodes.counts.fenced += sum(not actor.lost for actor in actors)
         log.warning("%d sessions are stopped, as another server may go on with them", len(actors))
         self._drop(actors, lost=True)
 
