@@ -7,6 +7,8 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from agent.models import Catalog, ModelChoice, Models, OwnerModelClient, choose_model, operator_bases
 from agent.tools import ToolRouter
 from agent.util.executors import Executors
@@ -20,6 +22,7 @@ from server.auth.backends.local import LocalBackend
 from server.auth.opening import create_authenticator
 from server.auth.owner_tokens import OwnerTokens
 from server.auth.shared_keys import check_secret, write_keys
+from server.config.fingerprints import fingerprints
 from server.config.settings import Settings
 from server.jobs.dataset_export import SessionExporter
 from server.jobs.left_files import LeftFiles
@@ -28,7 +31,7 @@ from server.journal.backend import open_backend
 from server.journal.base import Journal, SessionRow
 from server.journal.data_dir import DATABASE
 from server.journal.nodes.base import Nodes
-from server.journal.nodes.listing import Load
+from server.journal.nodes.listing import Load, differing
 from server.search.searcher import SessionSearch, open_search
 from server.sessions.factory import SessionFactory, make_rules
 from server.sessions.forks.forker import Forker
@@ -201,7 +204,12 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         tasks.start(_load_later(parts), "load models")
     if nodes is not None:
         watch_nodes(parts.metrics, nodes.counts, lambda: nodes.beat_age_s)
-        nodes.report(lambda: Load(manager.active_session_count, len(parts.sockets)))
+        own = fingerprints(settings)
+        told = msgspec.json.encode(own)
+        nodes.report(lambda: Load(manager.active_session_count, len(parts.sockets), told))
+        for node in await nodes.everybody():
+            if node.state == "alive" and (groups := differing(own, node.settings)):
+                log.warning("settings here are not those of %s: %s", node.name, ", ".join(groups))
     manager.registry.start()
     retention.start()
     exporter.start(manager.used, lambda: manager.registry.ownership.is_first)

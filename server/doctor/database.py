@@ -1,10 +1,13 @@
 """Database checks: whether a server could keep its journal in PostgreSQL, and share it with others."""
 
+from collections.abc import Mapping
+
+from server.config.fingerprints import fingerprints
 from server.config.settings import Settings
 from server.doctor.finding import Finding, fail, ok, warn
 from server.journal.backend import describe_database, list_nodes
 from server.journal.base import JournalError
-from server.journal.nodes.listing import DatabaseState, NodeSeen
+from server.journal.nodes.listing import DatabaseState, NodeSeen, differing
 
 CLOCK_OFF_S = 2.0
 """Clocks that differ by more tell people wrong times. Leases go by the database's clock alone."""
@@ -22,7 +25,7 @@ def database(settings: Settings) -> list[Finding]:
     if settings.nodes.several:
         found.append(notices(hears=state.hears))
         try:
-            found.append(nodes(list_nodes(settings.journal)))
+            found.append(nodes(list_nodes(settings.journal), fingerprints(settings)))
         except JournalError as error:
             found.append(ok("servers", str(error)))
     return found
@@ -66,8 +69,8 @@ def notices(*, hears: bool) -> Finding:
     return fail("notices", "a word by NOTIFY is not heard", "name the database itself in journal.url, not a pooler")
 
 
-def nodes(seen: list[NodeSeen]) -> Finding:
-    """Which servers share the database."""
+def nodes(seen: list[NodeSeen], own: Mapping[str, str] | None = None) -> Finding:
+    """Which servers share the database. `own`: the fingerprints of the settings that were read here."""
     living = [node for node in seen if node.state == "alive"]
     late = [node.name for node in seen if node.state == "late"]
     versions = sorted({node.version for node in living})
@@ -76,4 +79,8 @@ def nodes(seen: list[NodeSeen]) -> Finding:
         return warn("servers", f"{named}; late: {', '.join(late)}", "see whether those run and reach the database")
     if len(versions) > 1:
         return warn("servers", f"{named}, of versions {' and '.join(versions)}", "upgrade all of them soon")
+    others = {node.name: groups for node in living if (groups := differing(own or {}, node.settings))}
+    if others:
+        told = "; ".join(f"{name}: {', '.join(groups)}" for name, groups in others.items())
+        return warn("servers", f"{named}; settings are not the same as here at {told}", "give all of them one config")
     return ok("servers", named)

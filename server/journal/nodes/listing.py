@@ -1,5 +1,6 @@
 """Node listing: what operators are told of nodes, and of their database."""
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -9,10 +10,11 @@ NodeState = Literal["alive", "draining", "late", "dead"]
 
 
 class Load(NamedTuple):
-    """What a node has to do: sessions that are awake, and open sockets."""
+    """What a node tells of itself: sessions that are awake, open sockets, and its settings as JSON: a digest of each group."""
 
     sessions: int
     sockets: int
+    settings: bytes = b"{}"
 
 
 class NodeSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,6 +29,13 @@ class NodeSeen(msgspec.Struct, frozen=True, kw_only=True):
     beat_age_s: float
     sessions: int
     sockets: int
+    settings: dict[str, str] = {}
+    """A digest of each group of settings that should be the same everywhere; empty before its first beat."""
+
+
+def differing(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
+    """The groups of settings that both tell of and that are not the same."""
+    return sorted(name for name in ours.keys() & theirs.keys() if ours[name] != theirs[name])
 
 
 class DatabaseState(msgspec.Struct, frozen=True, kw_only=True):

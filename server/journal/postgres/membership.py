@@ -20,7 +20,7 @@ _JOIN = """
     VALUES (%s, %s, %s, clock_timestamp() + %s * interval '1 second')
 """
 _BEAT = """
-    UPDATE nodes SET good_until = clock_timestamp() + %s * interval '1 second', beat_at = clock_timestamp(), sessions = %s, sockets = %s,
+    UPDATE nodes SET good_until = clock_timestamp() + %s * interval '1 second', beat_at = clock_timestamp(), sessions = %s, sockets = %s, settings = %s,
         draining = %s
     WHERE node = %s AND NOT dead
     RETURNING (SELECT count(*) FROM nodes WHERE NOT dead),
@@ -34,7 +34,7 @@ _EVERYBODY = """
     SELECT node, name, version, CASE WHEN dead THEN 'dead' WHEN good_until < clock_timestamp() THEN 'late'
         WHEN draining THEN 'draining' ELSE 'alive' END,
         joined_at AT TIME ZONE 'UTC', beat_at AT TIME ZONE 'UTC',
-        greatest(0, extract(epoch FROM clock_timestamp() - beat_at))::float8, sessions, sockets
+        greatest(0, extract(epoch FROM clock_timestamp() - beat_at))::float8, sessions, sockets, settings
     FROM nodes ORDER BY dead, joined_at, node
 """
 _OWNERS = """
@@ -124,8 +124,9 @@ def everybody(connection: Connection) -> list[NodeSeen]:
             beat_age_s=age_s,
             sessions=sessions,
             sockets=sockets,
+            settings=msgspec.json.decode(settings or b"{}", type=dict[str, str]),
         )
-        for number, name, version, state, joined_at, beat_at, age_s, sessions, sockets in connection.execute(
+        for number, name, version, state, joined_at, beat_at, age_s, sessions, sockets, settings in connection.execute(
             _EVERYBODY, binary=True
         )
     ]

@@ -139,6 +139,7 @@ STEPS = (
     CREATE INDEX credentials_by_user ON credentials (kind, user_id);
     """,
     "ALTER TABLE nodes ADD COLUMN draining boolean NOT NULL DEFAULT false",  # it is about to stop
+    "ALTER TABLE nodes ADD COLUMN settings bytea NOT NULL DEFAULT ''",  # JSON: a digest of each group, as of its last beat
 )
 """Step i takes a database of version i to version i + 1."""
 

@@ -4,8 +4,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
+from agent.sandbox.settings import SandboxSettings
+from server.config.fingerprints import fingerprints
+from server.config.model import ModelChoice
 from server.config.settings import Settings
 from server.doctor import database as check
 from server.doctor.database import database as check_database
@@ -16,8 +20,9 @@ from server.journal.errors import FolderInUse
 from server.journal.nodes.listing import DatabaseState, NodeSeen, NodeState
 from server.journal.settings import JournalSettings
 from server.journal.sqlite import SqliteJournal
-from tests.support.application import settings_for
+from tests.support.application import running, settings_for
 from tests.support.live import listening
+from tests.support.polling import eventually
 from tests.unit.server.journal.builders import begin, texts
 from tests.unit.server.sessions.nodes.two import node
 
@@ -121,12 +126,26 @@ async def test_the_doctor_tells_of_a_database_and_who_has_it(
     assert "check user and password" in found.found
 
 
-async def test_the_doctor_tells_of_the_servers_that_share_a_database(tmp_path: Path, database: str) -> None:
-    settings = node(tmp_path, database, "north", settings_for(tmp_path / "north"))
+async def test_the_doctor_and_the_log_tell_of_servers_on_a_database_and_how_their_settings_differ(
+    tmp_path: Path, database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = node(tmp_path, database, "north", settings_for(tmp_path / "north"), lease_s=2.0)
     async with listening(settings):
         found = {one.name: one for one in check_database(settings)}
-    assert {one.level for one in found.values()} == {"ok"}
-    assert "1 beat: north" in found["servers"].found and "is heard" in found["notices"].found
+        assert {one.level for one in found.values()} == {"ok"}
+        assert "1 beat: north" in found["servers"].found and "is heard" in found["notices"].found
+        other = msgspec.structs.replace(settings, model=ModelChoice(model="another"))
+
+        async def told() -> bool:
+            found = {one.name: one for one in check_database(other)}
+            return "not the same as here at north: model" in found["servers"].found
+
+        await eventually(told)
+        same = msgspec.structs.replace(settings.workspace, shared_folder="/elsewhere")
+        assert fingerprints(msgspec.structs.replace(settings, workspace=same)) == fingerprints(settings)
+        south = node(tmp_path, database, "south", settings_for(tmp_path / "south"))
+        async with running(msgspec.structs.replace(south, sandbox=SandboxSettings(kind="off"))):
+            assert "settings here are not those of north: sandbox" in caplog.text
 
 
 @pytest.mark.parametrize(
