@@ -1,5 +1,6 @@
 """The Agent Host Protocol over real sockets: every frame is held against its types, and what a client makes of the actions against a fresh state."""
 
+import contextlib
 import copy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,13 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from server.config.settings import Settings
 from tests.support.ahp.client import AhpClient, RpcFailed, ahp_client, same_as_fresh
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
 from tests.support.models.scripted_model import Call, Finish, Gate, Hang, ScriptedModel, Text, calls, stream, text
+from tests.support.polling import eventually
 
 
 def ahp_settings(folder: Path, model: ScriptedModel | None = None, **groups: Any) -> Settings:
@@ -256,3 +258,55 @@ async def test_it_is_served_where_the_operator_says_so_to_those_who_have_credent
             async with ahp_client(live, origin="https://evil.example"):
                 pass
         assert refused.value.response.status_code == 403
+
+
+async def test_from_wherever_a_client_was_cut_off_it_gets_to_the_state_of_one_that_was_not(tmp_path: Path) -> None:
+    write = Call("write", {"path": "a", "content": "x"}, id="c1")
+    pieces = stream(Text("One "), Text("two "), Text("three."), Finish())
+    async with ScriptedModel([calls(write, before="I write."), pieces, text("More.")]) as model:
+        settings = ahp_settings(tmp_path, model)
+        async with listening(settings) as live, ahp_client(live) as client:
+            await client.initialize()
+            session, chat = await client.create(config={"approvals": "ask"})
+            cuts = client.history = [(client.seen, copy.deepcopy(client.states))]
+            await client.say(chat, "write a", "turn-1")
+            await client.action("session/inputNeededSet")
+            answer = {"type": "chat/toolCallConfirmed", "turnId": "turn-1", "toolCallId": "c1", "approved": True}
+            await client.dispatch(chat, {**answer, "confirmed": "user-action"})
+            await client.action("chat/turnComplete")
+            await client.say(chat, "more", "turn-2")
+            await client.action("chat/turnComplete")
+        kinds = set()
+        async with listening(settings) as live:  # what was many pieces is one event now
+            for seen, states in cuts[::2]:
+                async with ahp_client(live) as back:
+                    back.states = states
+                    kinds.add((await back.reconnect(seen, session, chat))["type"])
+                    await same_as_fresh(live, back, session, chat)
+        assert kinds == {"replay", "snapshot"}
+
+
+async def test_a_client_that_takes_nothing_or_sends_too_much_is_closed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="holdfast.ahp")
+    async with ScriptedModel([text("word " * 6_000)]) as model:
+        settings = ahp_settings(tmp_path, model, socket={"send_timeout_s": 0.4, "frames_per_s": 1})
+        async with listening(settings) as live:
+            async with ahp_client(live) as client:
+                await client.initialize()
+                _, chat = await client.create()
+                await client.say(chat, "write much", "turn-1")
+                await client.action("chat/turnComplete")
+            async with ahp_client(live, max_queue=1, close_timeout=0.1) as slow:
+                await slow.initialize()
+                for number in range(400):
+                    call = {"jsonrpc": "2.0", "id": number, "method": "subscribe", "params": {"channel": chat}}
+                    await slow.socket.send(msgspec.json.encode(call).decode())
+                await eventually(lambda: "closed: 4408" in caplog.text)
+            async with ahp_client(live) as hasty:
+                for _ in range(2_000):
+                    with contextlib.suppress(ConnectionClosed):
+                        await hasty.socket.send('{"jsonrpc": "2.0", "method": "nothing"}')
+                await hasty.socket.wait_closed()
+                assert hasty.socket.close_code == 4429

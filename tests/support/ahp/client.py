@@ -27,12 +27,14 @@ class RpcFailed(Exception):
 
 
 class AhpClient:
-    """A client. `states`: by channel. `seen`: its last `serverSeq`. `notes`: what else it was told. `envelopes`: all actions, in order."""
+    """A client. `states`: by channel. `seen`: its last `serverSeq`. `history`: both after each
+    action, if a test wants it. `notes`: what else it was told. `envelopes`: all actions, in order."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
         self.states: dict[str, State] = {}
         self.seen = 0
+        self.history: list[tuple[int, dict[str, State]]] | None = None
         self.envelopes: list[State] = []
         self.notes: list[State] = []
         self.client_seq = 0
@@ -81,6 +83,8 @@ class AhpClient:
         state, action = self.states.get(envelope["channel"]), copy.deepcopy(envelope["action"])
         if state is not None and "rejectionReason" not in envelope:
             (reduce_chat if action["type"].startswith("chat/") else reduce_session)(state, action)
+        if self.history is not None:
+            self.history.append((self.seen, copy.deepcopy(self.states)))
 
     async def action(self, *kinds: str, **fields: Any) -> State:
         """The next envelope whose action has one of these types, and these fields."""
