@@ -1,6 +1,6 @@
 // For test_assistant_ui.py: a chat by assistant-ui's primitives over a session of Holdfast.
 
-import { AssistantRuntimeProvider, ComposerPrimitive, MessagePrimitive, QueueItemPrimitive, ThreadPrimitive } from "@assistant-ui/react";
+import { ActionBarPrimitive, AssistantRuntimeProvider, ComposerPrimitive, MessagePrimitive, QueueItemPrimitive, ThreadPrimitive } from "@assistant-ui/react";
 import { useHoldfastRuntime } from "holdfast-client/assistant-ui";
 import { useSession, useStatus, useView } from "holdfast-client/react";
 import { StrictMode, useEffect } from "react";
@@ -19,12 +19,25 @@ function Tool({ toolName, result, status, approval, respondToApproval }) {
 
 const Text = ({ text }) => <p>{text}</p>;
 const parts = { Text, tools: { Fallback: Tool } };
-const said = (role) => () => (
+const said = (role, Action, name) => () => (
   <MessagePrimitive.Root data-role={role}>
     <MessagePrimitive.Parts components={parts} />
+    <ActionBarPrimitive.Root>
+      <Action aria-label={name} />
+    </ActionBarPrimitive.Root>
   </MessagePrimitive.Root>
 );
-const messages = { UserMessage: said("user"), AssistantMessage: said("assistant") };
+const UserEditComposer = () => (
+  <ComposerPrimitive.Root>
+    <ComposerPrimitive.Input aria-label="Instead" />
+    <ComposerPrimitive.Send>Replace</ComposerPrimitive.Send>
+  </ComposerPrimitive.Root>
+);
+const messages = {
+  UserMessage: said("user", ActionBarPrimitive.Edit, "Edit"),
+  AssistantMessage: said("assistant", ActionBarPrimitive.Reload, "Again"),
+  UserEditComposer,
+};
 
 const Waiting = () => (
   <div data-queued>

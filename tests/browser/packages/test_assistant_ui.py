@@ -53,6 +53,26 @@ async def test_an_approval_for_the_session_and_a_reload_in_mid_answer(tabs: Tabs
         assert (await view_of(live.http, chat.session_id)).grants == ["write"]
 
 
+async def test_a_rejection_another_answer_and_another_question(tabs: Tabs, tmp_path: Path, script: str) -> None:
+    answers = [calls(WRITE), text("Not written."), text("Another answer."), text("Hello.")]
+    async with talking(tabs, tmp_path, script, *answers) as (chat, live):
+        await chat.say("write")
+        await chat.press("reject")
+        await expect(chat.answers).to_contain_text("Not written.")
+        await chat.is_ready()
+        await chat.press("Again")
+        await expect(chat.answers).to_have_text("Another answer.")
+        await chat.is_ready()
+        await chat.press("Edit")
+        await chat.page.get_by_label("Instead").fill("hello")
+        await chat.press("Replace")
+        await expect(chat.answers).to_have_text("Hello.")
+        await chat.is_ready()
+        await chat.shows_the_journal()
+        taken = await submissions_of(live.http, chat.session_id)
+        assert taken == ["write", "exec_approval", "write", "hello"]
+
+
 async def test_two_tabs_share_the_queue_and_the_turns(tabs: Tabs, tmp_path: Path, script: str) -> None:
     gate = Gate()
     answers = [stream(Text("One, "), gate, Text("two."), Finish(), Usage()), text("Written.")]
