@@ -12,13 +12,18 @@ SESSION: Final = "/api/sessions/{session_id}"
 
 
 class Media(msgspec.Struct, frozen=True):
-    """A body that is described by its media type and a JSON Schema; a body that is JSON is described by its Struct."""
+    """A body that is described by its media type and a JSON Schema; a body that is JSON is described by its Struct.
+
+    `streamed`: it may come as server-sent events too, if the request asks for that.
+    """
 
     media_type: str
     schema: Mapping[str, Any] = {}
+    streamed: bool = False
 
 
 JSON_OBJECT: Final = Media(JSON, {"type": "object"})
+EVENT_STREAM: Final = Media("text/event-stream")
 BINARY: Final = Media("application/octet-stream")
 HTML: Final = Media("text/html", {"type": "string"})
 

@@ -9,7 +9,7 @@ import msgspec
 
 from protocol.limits import MAX_SEQ
 from server import __version__
-from server.http.endpoints import JSON, Endpoint, Media
+from server.http.endpoints import EVENT_STREAM, JSON, Endpoint, Media
 from server.http.schemas import Fault
 
 REF: Final = "#/components/schemas/{name}"
@@ -110,7 +110,8 @@ def _in_path(name: str) -> dict[str, Any]:
 
 def _content(body: type | Media, by_struct: dict[type, dict[str, Any]]) -> dict[str, Any]:
     if isinstance(body, Media):
-        return {body.media_type: {"schema": dict(body.schema)} if body.schema else {}}
+        content = {body.media_type: {"schema": dict(body.schema)} if body.schema else {}}
+        return content | ({EVENT_STREAM.media_type: {}} if body.streamed else {})
     return {JSON: {"schema": by_struct[body]}}
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import openai
 import pytest
 from openai import AsyncOpenAI
@@ -31,6 +32,9 @@ from tests.support.models.scripted_model import (
     text,
 )
 from tests.support.network.http_client import http_client
+from tests.support.paths import ROOT
+
+PACKAGES = ROOT / "tests" / "support" / "npm" / "packages"
 
 WRITES = Call("write", {"path": "a.txt", "content": "x"}, id="call-1")
 LISTS = Call("list", {}, id="call-2")
@@ -192,6 +196,25 @@ async def test_litellm_drives_a_session_too(tmp_path: Path) -> None:
         )
         said, _ = await process.communicate()
         assert said == b"Hello."
+
+
+@in_the_long_form
+async def test_the_javascript_clients_drive_sessions_too(tmp_path: Path) -> None:
+    script = [text("Chat."), text("First."), text("Second."), stream(Reason("Hm."), Text("Sdk."), Finish())]
+    async with served(tmp_path, script) as (live, _client, _model):
+        node = PACKAGES / "node_modules" / "node22" / "bin" / "node"
+        if not node.exists():
+            pytest.fail("Node.js 22 is missing: run `make test` once, it installs it", pytrace=False)
+        process = await asyncio.create_subprocess_exec(
+            node, str(PACKAGES / "openai_api.mjs"), f"{live.http}/v1", stdout=subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        assert [msgspec.json.decode(line) for line in output.splitlines()] == [
+            {"chat": "Chat."},
+            {"first": "First.", "second": "Second."},
+            {"refused": "BadRequestError", "code": "bad_request"},
+            {"text": "Sdk.", "reasoning": "Hm.", "tokens": True},
+        ]
 
 
 async def test_it_is_off_until_the_configuration_switches_it_on(tmp_path: Path) -> None:

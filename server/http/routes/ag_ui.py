@@ -20,7 +20,7 @@ from server.http.compatible.event_stream import EventStream
 from server.http.compatible.feed import batches
 from server.http.compatible.reading import read_json
 from server.http.compatible.runs import Run
-from server.http.endpoints import Endpoint, Media
+from server.http.endpoints import EVENT_STREAM, Endpoint
 from server.http.requests import bad_request, caller
 from server.journal.base import JournalError
 from server.sessions.manager import SessionManager
@@ -169,7 +169,7 @@ ENDPOINTS: Final = (
         handler=AgUiRoutes.run,
         name="AgUi_run",
         body=RunAgentInput,
-        answers={200: Media("text/event-stream", {"type": "string"})},
+        answers={200: EVENT_STREAM},
         refusals=(404, 408, 409, 413, 429, 503),
     ),
 )

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from functools import partial
 from typing import Any, Final, NamedTuple
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -212,7 +213,10 @@ def _read(read: Callable[[], Asked]) -> Asked:
         raise bad_request(str(error)) from error
 
 
-REFUSALS: Final = (404, 408, 409, 413, 429, 500, 503, 504)
+ANSWERS: Final = {
+    200: msgspec.structs.replace(JSON_OBJECT, streamed=True),
+    **dict.fromkeys((400, 404, 408, 409, 413, 429, 500, 503, 504), JSON_OBJECT),
+}
 ENDPOINTS: Final = (
     Endpoint(
         method="GET",
@@ -229,7 +233,7 @@ ENDPOINTS: Final = (
         handler=OpenaiRoutes.chat,
         name="Openai_chat",
         body=ChatRequest,
-        answers={200: JSON_OBJECT, **dict.fromkeys((400, *REFUSALS), JSON_OBJECT)},
+        answers=ANSWERS,
     ),
     Endpoint(
         method="POST",
@@ -238,6 +242,6 @@ ENDPOINTS: Final = (
         handler=OpenaiRoutes.responses,
         name="Openai_responses",
         body=ResponseRequest,
-        answers={200: JSON_OBJECT, **dict.fromkeys((400, *REFUSALS), JSON_OBJECT)},
+        answers=ANSWERS,
     ),
 )

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from server.app import build_app
+from server.config.compatible import CompatibleSettings
 from server.http import table
 from server.http.table import ENDPOINTS, openapi_document
 from server.util.private_files import write_private
@@ -69,14 +70,17 @@ async def test_the_document_is_served(tmp_path: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def guarded(tmp_path: Path) -> AsyncIterator[tuple[Live, Path]]:
+async def guarded(tmp_path: Path, *, others: bool = False) -> AsyncIterator[tuple[Live, Path]]:
     """A server that lets in who has `TOKEN`, and a folder for schemathesis."""
     data, folder = tmp_path / "data", tmp_path / "schemathesis"
     data.mkdir()
     folder.mkdir()
     write_private(data / "token", TOKEN.encode())
     patient = {"local_token": True, "failures_per_minute": 1_000_000}
-    async with listening(settings_for(data, auth=patient)) as live:
+    settings = msgspec.structs.replace(
+        settings_for(data, auth=patient), compatible=CompatibleSettings(ag_ui=others, openai=others)
+    )
+    async with listening(settings) as live:
         yield live, folder
 
 
@@ -123,6 +127,16 @@ async def test_every_answer_is_documented(tmp_path: Path) -> None:
         named = [endpoint for endpoint in ENDPOINTS if endpoint.name]
         # It leaves out the route that it has the document from.
         assert re.search(rf"Tested: {len(named) - 1}\b", output), output
+
+
+@in_the_long_form
+@pytest.mark.timeout(240)
+async def test_every_answer_to_clients_of_other_protocols_is_documented(tmp_path: Path) -> None:
+    async with guarded(tmp_path, others=True) as (live, folder):
+        # What a turn comes to is its own subject: the demo model answers anything.
+        left_out = ("--exclude-checks", "positive_data_acceptance,negative_data_rejection")
+        code, output = await schemathesis(live, folder, "", "--include-path-regex", "^/(ag-ui|v1/)", *left_out)
+        assert code == 0, output
 
 
 @in_the_long_form

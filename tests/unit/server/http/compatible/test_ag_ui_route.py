@@ -8,14 +8,17 @@ from typing import Any
 
 import httpx
 import msgspec
+import pytest
 
 from protocol import events as ev
+from server.auth.backends.api_tokens import write_tokens
 from tests.support.application import Listener, settings_for
 from tests.support.compatible.settings import compatible
 from tests.support.live import Live, listening
 from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, stream, text
 from tests.support.network.http_client import http_client
 from tests.support.polling import eventually
+from tests.unit.server.auth.test_api_tokens import add, bearer
 
 
 def body(thread: str = "t", message: str = "m1", said: str = "hello", **more: Any) -> dict[str, Any]:
@@ -100,3 +103,32 @@ async def test_a_client_that_reads_nothing_is_cut_off(tmp_path: Path) -> None:
             await eventually(lambda: not live.manager.registry.ports.with_sockets())
         whole = await http.post("/ag-ui", json=body())  # and it may come back
         assert whole.text.count("\\u0001") == 900_000
+
+
+async def test_a_stream_ends_with_the_credentials_that_began_it(tmp_path: Path) -> None:
+    gate = Gate()
+    script = [stream(Text("Half "), gate, Text("done."), Finish())]
+    async with ScriptedModel(script) as model:
+        settings = compatible(tmp_path, model, auth={"mode": "tokens", "recheck_s": 0.05})
+        async with listening(settings) as live, http_client(live.http, timeout=20) as http:
+            ada = bearer(add(tmp_path, "ada"))
+            async with http.stream("POST", "/ag-ui", json=body(), headers=ada) as run:
+                await gate.reached.wait()
+                write_tokens(tmp_path / "tokens.json", [])
+                with pytest.raises(httpx.RemoteProtocolError):
+                    await run.aread()
+            assert (await http.post("/ag-ui", json=body(), headers=ada)).status_code == 401
+            await eventually(lambda: not live.manager.registry.ports.with_sockets())
+            gate.open()
+
+
+async def test_requests_are_counted_as_submissions(tmp_path: Path) -> None:
+    async with ScriptedModel([text("Hi.")]) as model:
+        async with (
+            listening(compatible(tmp_path, model, users={"submissions_per_minute": 2})) as live,
+            http_client(live.http, timeout=20) as http,
+        ):
+            answers = [await http.post("/ag-ui", json=body()) for _ in range(3)]
+            assert [one.status_code for one in answers] == [200, 200, 429]
+            assert answers[-1].json()["code"] == "too_many_submissions"
+            assert answers[-1].headers["retry-after"] == "1"
