@@ -14,7 +14,7 @@ from agent.tools.base import PreparedCall, SubagentContext, SubagentTool, Tool, 
 from agent.util.errors import ToolError
 from agent.util.text import cut_to_tokens, repair_surrogates
 from agent.workspace.agents_md import Notes, ProjectNotes
-from agent.workspace.images import WorkspaceImages
+from agent.workspace.shown.images import WorkspaceImages
 from protocol.content import FileChange
 
 if TYPE_CHECKING:

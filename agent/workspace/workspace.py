@@ -155,10 +155,10 @@ class Workspace:
                     raise
                 raise WorkspaceError(f"{shown(path)} is a folder with files in it; delete these first") from error
 
-    def listing(self, path: str, recursive: bool) -> tuple[list[Entry], bool]:
+    def listing(self, path: str, recursive: bool, *, most: int = LISTED_MAX) -> tuple[list[Entry], bool]:
         """The entries of a folder, each folder before its own entries, names in order; and whether there are more.
 
-        At most `listed_max` entries, `depth_max` deep. A workspace that does not exist yet is empty. Raises WorkspaceError.
+        At most `most` entries, `depth_max` deep. A workspace that does not exist yet is empty. Raises WorkspaceError.
         """
         parts = folder_parts(path, self.limits)
         entries: list[Entry] = []
@@ -173,10 +173,10 @@ class Workspace:
             parts = self.real_parts(root, parts, path)
             folder = _descend(stack, root, parts, path)
             deepest = max(1, paths.DEPTH_MAX - len(parts))
-            for names, state in walk(folder, parts, deepest, LISTED_MAX + 1, recursive=recursive):
+            for names, state in walk(folder, parts, deepest, most + 1, recursive=recursive):
                 if state is None:
                     cut = True
-                elif len(entries) == LISTED_MAX:
+                elif len(entries) == most:
                     return entries, True
                 else:
                     size = state.st_size if stat.S_ISREG(state.st_mode) else 0

@@ -37,9 +37,9 @@ from agent.util.places import SERVER, Holder
 from agent.workspace.agents_md import ProjectNotes
 from agent.workspace.disk_executor import DiskExecutor
 from agent.workspace.files import Sandbox
-from agent.workspace.images import WorkspaceImages
 from agent.workspace.project import ProjectFolder
 from agent.workspace.project_roots import ProjectFolders
+from agent.workspace.shown.images import WorkspaceImages
 from agent.workspace.snapshots import SnapshotStore
 from server.config.settings import Settings
 from server.journal.base import Journal, SessionRow

@@ -4,6 +4,7 @@ The tests share one server; the model says what it was sent.
 """
 
 import re
+import zipfile
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,10 +16,13 @@ from tests.support.application import settings_for
 from tests.support.live import Live, listening
 from tests.support.models.images import png
 from tests.support.models.scripted_model import Answer, Request, ScriptedModel, text
+from tests.support.network.http_client import http_client
 
 
 def what_it_sees(request: Request) -> Answer:
     content = request.messages[-1]["content"]
+    if content == "show":
+        return text("Here: ![plot](plots/red.png) and ![away](../x.png)")
     return text(f"seen: {', '.join(part['type'] for part in content) if isinstance(content, list) else content}")
 
 
@@ -89,3 +93,33 @@ async def test_a_session_is_found_by_what_was_said_in_it_and_opened_there(live: 
     await chat.sessions.get_by_role("link").click()
     await expect(chat.page).to_have_url(re.compile(f"^{re.escape(url)}#at=msg-"))
     await expect(chat.rows.locator("xpath=self::*[@data-linked]")).to_contain_text("seen: The owl hoots")
+
+
+async def test_files_are_looked_at_where_they_are_and_in_answers(live: Live, tabs: Tabs) -> None:
+    chat = await tabs.open(live.http)
+    await chat.say("begin")
+    await expect(chat.answers).to_have_text("seen: begin")
+    base = f"{live.http}/api/sessions/{chat.session_id}/files"
+    async with http_client(live.http) as http:
+        for path, data in (("plots/red.png", png(8, 8)), ("notes.csv", b"a,b\n1,2\n"), ("raw.bin", bytes(range(256)))):
+            assert (await http.put(f"{base}/{path}", content=data)).status_code == 201
+    await chat.say("show")
+    drawn = chat.answers.last.get_by_role("img")
+    await expect(drawn).to_have_count(1)
+    await expect(drawn).to_have_js_property("naturalWidth", 8)
+    await expect(chat.answers.last).to_have_text("Here:  and away")
+    await chat.field.fill("/files")
+    await chat.field.press("Enter")
+    panel = chat.page.get_by_role("dialog", name="Files")
+    await panel.get_by_role("button", name="Show notes.csv").click()
+    await expect(panel.get_by_label("What is in notes.csv")).to_have_text("a,b\n1,2\n", use_inner_text=False)
+    await panel.get_by_role("button", name="Show plots/red.png").click()
+    await expect(panel.get_by_role("img", name="plots/red.png")).to_have_js_property("naturalWidth", 8)
+    await panel.get_by_role("button", name="Show raw.bin").click()
+    await expect(panel.get_by_text("It is no text")).to_be_visible()
+    async with chat.page.expect_download() as zipped:
+        await panel.get_by_role("link", name="All as a zip").click()
+    archive = await zipped.value
+    assert archive.suggested_filename.endswith(".zip")
+    with zipfile.ZipFile(await archive.path()) as opened:
+        assert opened.namelist() == ["notes.csv", "plots/red.png", "raw.bin"]

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import PurePosixPath
@@ -17,12 +17,13 @@ from agent.tools import Workspace, WorkspaceError
 from agent.util.executors import HolderExecutor, WorkExecutor
 from agent.util.places import Holder
 from agent.workspace.agents_md import digest_of
-from agent.workspace.images import media_type as image_media_type
 from agent.workspace.paths import InWorkspace, NotInWorkspace
+from agent.workspace.shown.images import media_type as image_media_type
+from agent.workspace.shown.zipped import zip_pieces
 from protocol.content import AccessLevel
 from server.http import schemas
 from server.http.bodies import Bodies
-from server.http.endpoints import BINARY, SESSION, Endpoint
+from server.http.endpoints import BINARY, SESSION, Endpoint, Media, Query
 from server.http.requests import authorized_row
 from server.http.responses import json_response
 from server.journal.base import JournalError, SessionRow
@@ -79,6 +80,19 @@ class FileRoutes:
         name = quote(PurePosixPath(path).name)
         headers = {**DOWNLOAD_HEADERS, "content-disposition": f"attachment; filename*=UTF-8''{name}"}
         return StreamingResponse(_chunks(file, disk), media_type=media_type, headers=headers)
+
+    async def archive(self, request: Request) -> Response:
+        """Download a folder of a session's workspace as a zip archive; without `path`, all of it."""
+        row, workspace, disk = await self._files(request, "read")
+        path = request.query_params.get("path", "") or "."
+        pieces = zip_pieces(workspace, path)
+        try:
+            first = await disk.run(partial(next, pieces))
+        except WorkspaceError as error:
+            return HTTPRefusal("not_found", str(error)).as_response()
+        name = quote(PurePosixPath(path).name or f"session-{row.session_id[:8]}")
+        headers = {**DOWNLOAD_HEADERS, "content-disposition": f"attachment; filename*=UTF-8''{name}.zip"}
+        return StreamingResponse(_pieces(first, pieces, disk), media_type="application/zip", headers=headers)
 
     async def upload(self, request: Request) -> Response:
         """Upload a file; one of the same name is replaced, unless `If-None-Match: *` forbids it (RFC 9110, 13.1.2)."""
@@ -150,6 +164,14 @@ def _opened(workspace: Workspace, path: str) -> tuple[BinaryIO, str]:
     return file, media_type or "application/octet-stream"
 
 
+async def _pieces(first: bytes, rest: Iterator[bytes], disk: HolderExecutor) -> AsyncIterator[bytes]:
+    piece: bytes | None = first
+    while piece is not None:
+        if piece:
+            yield piece
+        piece = await disk.run(partial(next, rest, None))
+
+
 async def _chunks(file: BinaryIO, disk: HolderExecutor) -> AsyncIterator[bytes]:
     with file:
         while chunk := await disk.run(partial(file.read, CHUNK_BYTES)):
@@ -164,6 +186,17 @@ ENDPOINTS: Final = (
         handler=FileRoutes.list,
         name="File_list",
         answers={200: schemas.Files},
+        refusals=(404, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{SESSION}/archive",
+        needs="session",
+        handler=FileRoutes.archive,
+        name="File_archive",
+        by_link=True,
+        query=(Query("path", "of the folder; without it, the whole workspace", {"type": "string"}),),
+        answers={200: Media("application/zip", {"type": "string", "format": "binary"})},
         refusals=(404, 503),
     ),
     Endpoint(

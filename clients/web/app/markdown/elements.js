@@ -30,6 +30,20 @@ export function safeImage(text, sources) {
   return parsed && LINKS.has(parsed.protocol) && sources.includes(parsed.origin) ? parsed.href : null;
 }
 
+/**
+ * The path of an image of the workspace, or null.
+ * @param {string} text
+ */
+export function imagePath(text) {
+  if (!/^[^?#:\\]+\.(?:png|jpe?g|webp)$/i.test(text)) return null;
+  try {
+    const parts = decodeURIComponent(text).replace(/^\.\//, "").split("/");
+    return parts.some((part) => part === "" || part === "." || part === "..") ? null : parts.join("/");
+  } catch {
+    return null; // it is not encoded as an address
+  }
+}
+
 /** @param {string} tag @param {string} [name] */
 function element(tag, name = "") {
   const made = document.createElement(tag);
@@ -47,9 +61,10 @@ function outward(link, href) {
 
 /** Makes elements for one text. */
 export class ElementMaker {
-  /** @param {string[]} imageSources */
-  constructor(imageSources) {
+  /** @param {string[]} imageSources @param {(path: string) => string | null} fileLink to a file of the workspace */
+  constructor(imageSources, fileLink) {
     this.imageSources = imageSources;
+    this.fileLink = fileLink;
   }
 
   /**
@@ -131,12 +146,14 @@ export class ElementMaker {
   #image({ attrs = {}, children }) {
     const holder = element("span");
     const alternative = String(children[0] ?? "") || "image";
-    const allowed = safeImage(attrs.src, this.imageSources);
+    const own = imagePath(attrs.src);
+    const allowed = own === null ? safeImage(attrs.src, this.imageSources) : this.fileLink(own);
     const link = safeLink(attrs.src);
     if (allowed) {
       const image = /** @type {HTMLImageElement} */ (holder.appendChild(element("img")));
       image.referrerPolicy = "no-referrer";
       image.alt = alternative;
+      image.onerror = () => (holder.textContent = alternative);
       image.src = allowed;
     } else if (link) {
       const shown = holder.appendChild(element("a"));

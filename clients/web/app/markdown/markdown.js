@@ -5,12 +5,12 @@ import { config } from "../state/store.js";
 import { html } from "../ui/html.js";
 import { MarkdownWriter } from "./writer.js";
 
-/** Markdown, growing or whole. @param {{ text: string, done: boolean }} props */
-export function Markdown({ text, done }) {
+/** Markdown, growing or whole. @param {{ text: string, done: boolean, fileLink?: (path: string) => string | null }} props */
+export function Markdown({ text, done, fileLink }) {
   const root = useRef(/** @type {HTMLDivElement | null} */ (null));
   const writer = useRef(/** @type {MarkdownWriter | null} */ (null));
   useLayoutEffect(() => {
-    writer.current ??= new MarkdownWriter(/** @type {HTMLDivElement} */ (root.current), config.value?.page?.image_sources ?? []);
+    writer.current ??= new MarkdownWriter(/** @type {HTMLDivElement} */ (root.current), config.value?.page?.image_sources ?? [], fileLink);
     writer.current.show(text, done);
   }, [text, done]);
   useLayoutEffect(() => () => writer.current?.stop(), []);

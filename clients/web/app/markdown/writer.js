@@ -28,10 +28,10 @@ export class MarkdownWriter {
   #stopped = false;
   #frame = 0;
 
-  /** @param {HTMLElement} root @param {string[]} imageSources */
-  constructor(root, imageSources) {
+  /** @param {HTMLElement} root @param {string[]} imageSources @param {(path: string) => string | null} [fileLink] to a file of the workspace; null: there is none */
+  constructor(root, imageSources, fileLink = () => null) {
     this.#parts = new Parts(root);
-    this.#maker = new ElementMaker(imageSources);
+    this.#maker = new ElementMaker(imageSources, fileLink);
   }
 
   #begin() {

@@ -26,7 +26,7 @@ export function AssistantMessage({ row, conversation }) {
     html`<${Folded} class="reasoning" memory=${conversation.opened} name=${`${row.key}/reasoning`} title=${streaming && !text ? "Thinking…" : "Reasoning"}>
       <div class="reasoning-text">${reasoning}</div>
     <//>`}
-    ${text && html`<${Markdown} text=${text} done=${!streaming} />`}
+    ${text && html`<${Markdown} text=${text} done=${!streaming} fileLink=${(/** @type {string} */ path) => conversation.fileLink(path)} />`}
     ${streaming && !text && !reasoning && html`<p class="working"><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span></p>`}
     ${sealed && html`<p class="sealed">Cut short here: the rest was never said.</p>`}
     ${ending && html`<p class="sealed">${ending}</p>`}

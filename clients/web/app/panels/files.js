@@ -5,11 +5,14 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { messageOf, size } from "../text/format.js";
 import { visible } from "../text/visible.js";
-import { deleteFile, filesIn } from "../api/http.js";
+import { base } from "../api/base.js";
+import { deleteFile, filesIn, sessionPath } from "../api/http.js";
 import { config } from "../state/store.js";
 import { Dialog } from "../ui/dialog.js";
 import { html, Icon } from "../ui/html.js";
 import { FileField, Uploading } from "../composer/files.js";
+import { Preview } from "./preview.js";
+
 /** @param {{ conversation: Conversation }} props */
 export function FilesPanel({ conversation }) {
   const [found, setFound] = useState(/** @type {{ files: FileEntry[], more: boolean } | null} */ (null));
@@ -31,13 +34,24 @@ export function FilesPanel({ conversation }) {
     ${fault && html`<p class="bad" role="alert">${fault}</p>`}
     ${found && !files.length && html`<p class="faint">The workspace is empty. Files that you add, and files that the agent writes, are here.</p>`}
     ${files.length > 0 && html`<ul class="file-list" aria-label="Files in the workspace">
-      ${files.map(({ path, size: bytes = 0 }) => html`<li key=${path}>
-        <a href=${conversation.fileLink(path)} download><bdi>${visible(path)}</bdi></a> <span class="faint">${size(bytes)}</span>
-        ${conversation.drives && html`<${Delete} path=${path} remove=${() => remove(path)} />`}
-      </li>`)}
-    </ul>`}
+      ${files.map((file) => html`<${FileLine} key=${file.path} file=${file} conversation=${conversation} remove=${() => remove(file.path)} />`)}
+    </ul>
+    <p><a href=${`${base}${sessionPath(String(id))}/archive`} download><${Icon} name="download" /> All as a zip</a></p>`}
     ${found?.more && html`<p class="faint">There are more files than are listed here.</p>`}
   <//>`;
+}
+
+/** @param {{ file: FileEntry, conversation: Conversation, remove: () => void }} props */
+function FileLine({ file, conversation, remove }) {
+  const { path, size: bytes = 0 } = file;
+  const [shown, setShown] = useState(false);
+  const link = conversation.fileLink(path);
+  return html`<li>
+    <a href=${link} download><bdi>${visible(path)}</bdi></a> <span class="faint">${size(bytes)}</span>
+    <button type="button" class="quiet" aria-expanded=${shown} aria-label=${`Show ${visible(path)}`} onClick=${() => setShown(!shown)}>${shown ? "Hide" : "Show"}</button>
+    ${conversation.drives && html`<${Delete} path=${path} remove=${remove} />`}
+    ${shown && html`<${Preview} key=${conversation.filesChanged.value} id=${String(conversation.session.sessionId)} file=${file} link=${link} />`}
+  </li>`;
 }
 
 /** @param {HTMLElement | null} node */

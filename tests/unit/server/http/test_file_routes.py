@@ -1,6 +1,8 @@
 """Files over HTTP: up to a session's workspace and down from it, by the workspace's own rules."""
 
+import io
 import os
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
@@ -139,3 +141,21 @@ async def test_a_file_is_deleted_once_and_a_folder_when_it_is_empty(files: httpx
     again = await files.delete("a/b.txt")
     assert (again.status_code, again.json()["code"]) == (404, "not_found")
     assert (await files.delete("a")).status_code == 204
+
+
+async def test_a_folder_is_downloaded_as_a_zip(files: httpx.AsyncClient) -> None:
+    large = os.urandom(700_000)
+    for path, data in (("a.txt", b"a"), ("data/b.bin", large), ("data/deep/owls%20%F0%9F%A6%89.txt", b"c")):
+        assert (await files.put(path, content=data)).status_code == 201
+    whole = await files.get("../archive")
+    assert whole.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(whole.content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["a.txt", "data/b.bin", "data/deep/owls 🦉.txt"]
+        assert archive.read("data/b.bin") == large
+    part = await files.get("../archive", params={"path": "data/deep"})
+    assert "deep.zip" in part.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(part.content)) as archive:
+        assert archive.namelist() == ["data/deep/owls 🦉.txt"]
+    for path in ("nothing", "a.txt", "../.."):
+        assert (await files.get("../archive", params={"path": path})).status_code == 404

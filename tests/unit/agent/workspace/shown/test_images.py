@@ -5,7 +5,7 @@ import base64
 import pytest
 
 from agent.util.errors import ImageRefused
-from agent.workspace.images import WorkspaceImages, media_type
+from agent.workspace.shown.images import WorkspaceImages, media_type
 from agent.workspace.workspace import Workspace
 from tests.support.executors import disk
 from tests.support.models.images import png

@@ -1,0 +1,1 @@
+"""Shown: what of a workspace leaves it whole: images for a model, folders for whoever downloads them."""
