@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Run the command; the exit code: 0 done, 1 failed, 2 wrong usage or settings."""
     try:
-        with _tokens(settings_of(args)) as tokens:
+        with token_list(settings_of(args)) as tokens:
             code: int = args.verb(args, tokens)
     except (SettingsError, ValueError) as error:
         return fail(str(error), USAGE)
@@ -116,7 +116,7 @@ def _revoke(args: argparse.Namespace, tokens: TokenList) -> int:
 
 
 @contextmanager
-def _tokens(settings: Settings) -> Iterator[TokenList]:
+def token_list(settings: Settings) -> Iterator[TokenList]:
     """The tokens of a server with these settings. Raises `PrivateFileError`, `JournalError`."""
     if not are_rows(settings):
         yield TokenFile(tokens_path(settings))

@@ -10,8 +10,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from server.auth.backends.api_tokens import new_token, read_tokens, tokens_path, write_tokens
+from server.auth.backends.api_tokens import new_token
 from server.auth.principal import RIGHTS
+from server.cli.tokens import token_list
 from server.config.settings import Settings
 from server.http.table import access_rules
 from server.websocket.endpoint import WEBSOCKET_RULES
@@ -62,10 +63,9 @@ async def served(way: str, data: Path) -> AsyncIterator[Served]:
 
 
 def add(settings: Settings, *, expires_at: float | None = None, user: str = "ada") -> str:
-    path = tokens_path(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
     kept, secret = new_token(user, list(RIGHTS), time.time(), expires_at)
-    write_tokens(path, [*read_tokens(path), kept])
+    with token_list(settings) as tokens:
+        tokens.add(kept)
     return secret
 
 
@@ -119,9 +119,11 @@ async def test_expired_and_revoked_tokens_count_as_no_credentials(tmp_path: Path
     settings = settings_for(tmp_path, auth={"mode": "tokens"})
     expired = add(settings, expires_at=time.time() - 1)
     revoked = add(settings)
-    path = tokens_path(settings)
     async with listening(settings) as live:
-        write_tokens(path, [token for token in read_tokens(path) if token.expires_at is not None])
+        with token_list(settings) as tokens:
+            for token in tokens.all():
+                if token.expires_at is None:
+                    tokens.revoke(token.id)
         for secret in (expired, revoked):
             found = await statuses(live, {"Authorization": f"Bearer {secret}"})
             assert set(found.values()) <= {401, 429}, found

@@ -10,8 +10,9 @@ import httpx
 from websockets.asyncio.client import connect
 
 from protocol import SUBPROTOCOL_JSON
-from server.auth.backends.api_tokens import ApiToken, new_token, read_tokens, tokens_path, write_tokens
+from server.auth.backends.api_tokens import new_token
 from server.auth.principal import Right
+from server.cli.tokens import token_list
 from server.config.settings import Settings
 from tests.support.application import settings_for
 from tests.support.live import Client, Live, listening
@@ -54,8 +55,10 @@ class Users:
 
     def revoke(self, who: str) -> None:
         """As `holdfast token revoke` does."""
-        path = tokens_path(self.settings)
-        write_tokens(path, [token for token in read_tokens(path) if token.user != who])
+        with token_list(self.settings) as tokens:
+            for token in tokens.all():
+                if token.user == who:
+                    tokens.revoke(token.id)
 
 
 @contextlib.asynccontextmanager
@@ -64,11 +67,9 @@ async def users(data: Path, model: ScriptedModel | None = None, **groups: Any) -
     auth = {"mode": "tokens", "recheck_s": 0.05, **groups.pop("auth", {})}
     settings = settings_for(data, model, auth=auth, **groups)
     secrets: dict[str, str] = {}
-    tokens: list[ApiToken] = []
-    for user, rights in RIGHTS.items():
-        token, secrets[user] = new_token(user, rights, now=time.time())
-        tokens.append(token)
-    data.mkdir(parents=True, exist_ok=True)
-    write_tokens(tokens_path(settings), tokens)
+    with token_list(settings) as tokens:
+        for user, rights in RIGHTS.items():
+            token, secrets[user] = new_token(user, rights, now=time.time())
+            tokens.add(token)
     async with listening(settings) as live:
         yield Users(live, settings, secrets)
