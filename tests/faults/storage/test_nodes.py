@@ -40,7 +40,8 @@ LEASE_S = 1.0
 
 def node(folder: Path, model: ScriptedModel, database: str) -> Settings:
     """Settings of one of several servers."""
-    settings = with_journal(settings_for(folder, model), database)
+    many = {"awake_max": 1_000, "awake_max_per_user": 1_000}
+    settings = with_journal(settings_for(folder, model, sessions=many), database)
     auth = msgspec.structs.replace(settings.auth, secret="the same at each of the servers of a test")
     workspace = msgspec.structs.replace(
         settings.workspace, place="shared", shared_folder=str(folder.parent.parent / "files")
