@@ -33,7 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "peer",
         nargs="*",
         metavar="URL",
-        help=f"the server (default: {DEFAULT_URL}); after `durable-streams` the URL below which streams may be made",
+        help=f"the server (default: {DEFAULT_URL}); after `durable-streams` the URL below which streams may be "
+        "made; after `acp --` the command of an agent",
     )
     parser.add_argument(
         "--command",

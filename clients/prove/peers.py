@@ -1,5 +1,6 @@
 """Peers: what can be tried: a server of our protocol, or one that speaks another for which there is an adapter."""
 
+import shlex
 from collections.abc import Sequence
 
 import msgspec
@@ -12,7 +13,7 @@ DEFAULT_URL = "http://127.0.0.1:7860"
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """`cases`: what it can be tried with; `play`: how. `url`: where it is."""
+    """`cases`: what it can be tried with; `play`: how. `url`: where it is, or the command that starts it."""
 
     cases: Sequence[Case]
     play: Play
@@ -20,7 +21,7 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 def peer_of(words: Sequence[str]) -> Peer:
-    """The peer that a command line names: `[URL]` or `durable-streams URL`. Raises `ValueError`."""
+    """The peer that a command line names: `[URL]`, `durable-streams URL` or `acp COMMAND...`. Raises `ValueError`."""
     match list(words):
         case []:
             return Peer(CASES, play, DEFAULT_URL)
@@ -29,6 +30,13 @@ def peer_of(words: Sequence[str]) -> Peer:
             from clients.prove.streams import player as on_streams
 
             return Peer(of_streams.CASES, on_streams.play, url)
-        case [url] if url != "durable-streams":
+        case ["acp", *command] if command:
+            from clients.prove.acp import cases as of_agents
+            from clients.prove.acp import player as with_agents
+
+            return Peer(of_agents.CASES, with_agents.play, shlex.join(command))
+        case [url] if url not in ("durable-streams", "acp"):
             return Peer(CASES, play, url)
-    raise ValueError("name a server: `holdfast prove URL` or `holdfast prove durable-streams URL`")
+    raise ValueError(
+        "name a server: `holdfast prove URL`, `holdfast prove durable-streams URL`, `holdfast prove acp -- COMMAND`"
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from clients.prove.acp.cases import CASES as OF_AGENTS
 from clients.prove.cases import CASES, Case
 from clients.prove.streams.cases import CASES as OF_STREAMS
 from tests.faults.prove.planted import PLANTED
@@ -23,6 +24,7 @@ def planted_table() -> str:
 def test_the_cases_are_in_the_document() -> None:
     assert cases_table(CASES) in TEXT
     assert cases_table(OF_STREAMS) in TEXT
+    assert cases_table(OF_AGENTS) in TEXT
 
 
 def test_the_planted_faults_are_in_the_document_and_are_thirty_or_more() -> None:
