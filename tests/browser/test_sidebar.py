@@ -59,6 +59,15 @@ async def test_the_session_list_shows_what_works_and_what_waits(tabs: Tabs, tmp_
         await at.chat.say("write")
         await expect(at.chat.approvals).to_have_count(1)
         await expect(at.chat.sessions.filter(has_text="write")).to_contain_text("1 waiting for you")
+        await expect(at.chat.page.locator(".days")).to_have_text(["Today"])
+        waits = at.chat.session_id
+        await at.chat.button("New session").click()
+        await expect(at.chat.page).to_have_title("(1) New session · Holdfast")
+        await at.chat.button("1 call waits for your approval").click()
+        panel = at.chat.page.get_by_role("dialog", name="Waiting for your approval")
+        await panel.get_by_role("region", name="write").get_by_role("link").click()
+        await expect(at.chat.approvals).to_have_count(1)
+        assert at.chat.session_id == waits
 
 
 @in_the_long_form

@@ -20,6 +20,7 @@ import { About } from "./panels/about.js";
 import { EndPanel } from "./panels/end.js";
 import { FilesPanel } from "./panels/files.js";
 import { Keys } from "./panels/keys.js";
+import { WaitingPanel } from "./panels/waiting.js";
 import { SettingsPanel } from "./panels/settings.js";
 import { SharePanel } from "./panels/share.js";
 import { ConnectionLine } from "./page/connection.js";
@@ -49,6 +50,7 @@ function Main({ conversation }) {
     </div>
     ${over && html`<p class="drop-here" aria-hidden="true">Drop files here: they go into the workspace.</p>`}
     ${panel.value === "keys" && html`<${Keys} />`}
+    ${panel.value === "waiting" && html`<${WaitingPanel} />`}
     ${panel.value === "settings" && html`<${SettingsPanel} />`}
     ${panel.value === "about" && html`<${About} />`}
     ${panel.value === "share" && html`<${SharePanel} conversation=${conversation} />`}

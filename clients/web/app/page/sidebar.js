@@ -6,7 +6,8 @@ import { logOut } from "../state/login.js";
 import { withoutBranches } from "../state/branches.js";
 import { isTimeToAsk, unseen } from "../state/news.js";
 import { config, current, deleting, guest, me, narrow, panel, refreshSessions, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
-import { plural } from "../text/format.js";
+import { waitingCalls } from "../panels/waiting.js";
+import { daysOf, plural } from "../text/format.js";
 import { CTRL, html, Icon } from "../ui/html.js";
 import { SessionLine } from "./session-entry.js";
 
@@ -73,6 +74,8 @@ function OwnSessions() {
     if (most < all.length && list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX) setMost(most + LISTED);
   };
   const first = all[0]?.session_id;
+  const waits = waitingCalls();
+  const now = new Date();
   const searching = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape" && sought) setSought("");
     else if (event.key === "Enter" && words.length && first) showSession(first);
@@ -83,14 +86,22 @@ function OwnSessions() {
   return html`
     <button type="button" class="new" onClick=${() => showSession(null)}><${Icon} name="plus" /> New session</button>
     <input ref=${search} class="search" type="search" placeholder=${narrow.value ? "Search" : `Search (${CTRL}+K)`} aria-label="Search sessions" value=${sought} onInput=${(/** @type {any} */ event) => setSought(event.target.value)} onKeyDown=${searching} />
+    ${waits > 0 && html`<button type="button" class="waits" onClick=${() => (panel.value = "waiting")}>${plural(waits, "call waits", "calls wait")} for your approval</button>`}
     <ul class="sessions" onScroll=${scrolled} onKeyDown=${moveAmongLinks}>
-      ${shown.map((session) => html`<${SessionLine} key=${session.session_id} session=${session} here=${current.value === session.session_id} fresh=${unseen.value.has(session.session_id)} />`)}
+      ${shown.map((session, at) => html`${headed(shown, at, now)}<${SessionLine} key=${session.session_id} session=${session} here=${current.value === session.session_id} fresh=${unseen.value.has(session.session_id)} />`)}
       ${all.length > most && html`<li key="more"><button type="button" class="link" onClick=${() => setMost(most + LISTED)}>${`${all.length - most} older`}</button></li>`}
       ${!all.length && html`<li class="faint nothing">${words.length ? "Nothing was found." : "No sessions yet."}</li>`}
       ${found?.lagging && html`<li class="faint nothing">${plural(found.lagging, "session is", "sessions are")} not searched yet.</li>`}
     </ul>
     <p class="hidden" role="status">${words.length ? `${all.length} found` : ""}</p>
   `;
+}
+
+/** The heading above the first session of a day, or of several. @param {SessionInfo[]} shown @param {number} at @param {Date} now */
+function headed(shown, at, now) {
+  const days = daysOf(shown[at].last_active_at, now);
+  if (!days || (at > 0 && daysOf(shown[at - 1].last_active_at, now) === days)) return null;
+  return html`<li key=${`days-${days}-${at}`} class="days faint">${days}</li>`;
 }
 
 /** The arrow keys go from title to title, from the search field too. @param {KeyboardEvent} event */

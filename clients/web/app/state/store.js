@@ -34,7 +34,7 @@ const measure = () => (narrow.value = phone.matches);
 measure();
 phone.addEventListener("change", measure);
 /** What is shown above the page, if anything. */
-export const panel = signal(/** @type {"" | "keys" | "about" | "files" | "share" | "end" | "settings"} */ (""));
+export const panel = signal(/** @type {"" | "keys" | "about" | "files" | "share" | "end" | "settings" | "waiting"} */ (""));
 /** The session that the address names; null: one that is yet to begin. */
 export const current = signal(idOf(location.pathname));
 

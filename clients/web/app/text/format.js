@@ -65,3 +65,15 @@ export function beginningOf(text) {
   const begin = text.split("\n", BEGINNING.lines).join("\n").slice(0, BEGINNING.chars);
   return begin.replace(/[\ud800-\udbff]$/, ""); // no half of a character
 }
+
+const DAY_MS = 86_400_000;
+
+/** In which days a time lies, as a list is divided by; empty: it is no time. @param {string} at @param {Date} now */
+export function daysOf(at, now) {
+  const then = new Date(at);
+  if (Number.isNaN(then.getTime())) return "";
+  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
+  if (then.getTime() >= midnight) return "Today";
+  if (then.getTime() >= midnight - DAY_MS) return "Yesterday";
+  return then.getTime() >= midnight - 7 * DAY_MS ? "The last 7 days" : "Older";
+}

@@ -5,7 +5,7 @@ import test from "node:test";
 import { terminalRuns, terminalText } from "../../../../clients/web/app/text/ansi.js";
 import { counts, diff, isPatch, patchIn, shortened } from "../../../../clients/web/app/text/diff.js";
 import { Finder, folded } from "../../../../clients/web/app/text/find.js";
-import { beginningOf, modelLabel, numbered } from "../../../../clients/web/app/text/format.js";
+import { beginningOf, daysOf, modelLabel, numbered } from "../../../../clients/web/app/text/format.js";
 import { TABLE_ROWS, tableOf } from "../../../../clients/web/app/text/tables.js";
 import { oneLine, visible } from "../../../../clients/web/app/text/visible.js";
 import { composing, Letters } from "../../../../clients/web/app/ui/letters.js";
@@ -182,4 +182,11 @@ test("of a long text there is a beginning, and no character is cut in two", () =
   assert.equal(beginningOf("line\n".repeat(60)).split("\n").length, 15);
   assert.equal(beginningOf("a".repeat(4_001)).length, 1_200);
   assert.equal(beginningOf(`a${"\u{1f600}".repeat(4_000)}`).length, 1_199);
+});
+
+test("a list is divided by the days in which its times lie", () => {
+  const now = new Date(2026, 2, 10, 9, 0);
+  const at = (...when) => daysOf(new Date(2026, 2, ...when).toISOString(), now);
+  assert.deepEqual([at(10, 0, 0), at(9, 23, 59), at(9, 0, 0), at(8, 23, 59), at(3, 12), at(2, 12)], ["Today", "Yesterday", "Yesterday", "The last 7 days", "The last 7 days", "Older"]);
+  assert.equal(daysOf("no time", now), "");
 });
