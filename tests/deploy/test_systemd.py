@@ -13,6 +13,7 @@ import websockets
 
 from server.config.loader import shipped_config
 from server.config.server import ServerSettings
+from server.journal.nodes.settings import NodesSettings
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT
 from tests.unit.server.cli.test_main import HOLDFAST, WAIT_S, environment
@@ -39,8 +40,14 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
 
 def test_the_unit_stop_timeout_is_longer_than_the_servers_stop() -> None:
     text = (UNITS / "holdfast.service").read_text()
-    (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", text, re.MULTILINE)
-    assert int(seconds) > ServerSettings().graceful_shutdown_s and "--fd 3" in text and "KillMode=mixed" in text
+    assert stop_timeout(text) > ServerSettings().graceful_shutdown_s and "--fd 3" in text and "KillMode=mixed" in text
+    several = (UNITS / "holdfast@.service").read_text()
+    assert stop_timeout(several) > ServerSettings().graceful_shutdown_s + NodesSettings().drain_s
+
+
+def stop_timeout(unit: str) -> int:
+    (seconds,) = re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)
+    return int(seconds)
 
 
 def test_the_unit_of_several_servers_sets_what_they_need_and_is_otherwise_that_of_one() -> None:
@@ -57,6 +64,7 @@ def test_the_unit_of_several_servers_sets_what_they_need_and_is_otherwise_that_o
         for text in (one, several)
     ]
     limits = [text[text.index("# What it may not do") :] for text in (one, several)]
+    ends = [re.sub(r"TimeoutStopSec=\d+", "TimeoutStopSec=", end) for end in ends]
     assert ends[0] == ends[1] and limits[0] == limits[1]
 
 

@@ -17,6 +17,9 @@ log = logging.getLogger("holdfast.awake")
 LOOK_S = 0.05
 """Time between two looks for sessions whose turn has ended."""
 
+ASK_S = 2.0
+"""How long the database may take to say whether there are others."""
+
 
 class Sessions(Protocol):
     """The awake sessions: `server.sessions.registry.SessionRegistry`."""
@@ -67,7 +70,8 @@ async def hand_over(
 
 async def _others_stay(nodes: Nodes) -> bool:
     try:
-        return await nodes.others_stay()
-    except JournalError as error:
-        log.warning("no other server goes on with the sessions: %s", error)
+        async with asyncio.timeout(ASK_S):
+            return await nodes.others_stay()
+    except (JournalError, TimeoutError) as error:
+        log.warning("no other server goes on with the sessions, as the database does not answer: %s", error)
         return False
