@@ -5,15 +5,18 @@ import asyncio
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from protocol.content import PendingTool
 from server.cli.options import FAILURE, USAGE, add_place, fail, print_table, refuse_database, settings_of
 from server.config.loader import SettingsError
+from server.config.settings import Settings
+from server.journal.backend import open_stored
 from server.journal.base import Deleted, JournalError, NotFound, SessionRow
 from server.journal.errors import FolderInUse
-from server.journal.offline import OfflineJournal, open_offline
+from server.journal.offline import OfflineReader
 from server.journal.sqlite import open_journal
 from server.sessions.export import event_lines, file_name, header_line
 from server.sessions.workspaces import remove_workspace, stored_folders
@@ -50,10 +53,7 @@ def main(args: argparse.Namespace) -> int:
     """Run the command; the exit code: 0 done, 1 failed, 2 wrong usage or settings."""
     try:
         settings = settings_of(args)
-        folder = settings.journal.folder
-        if refused := refuse_database(settings, "ask the running server, `GET /api/sessions`"):
-            return refused
-        code: int = args.verb(args, folder)
+        code: int = args.verb(args, settings)
     except SettingsError as error:
         return fail(str(error), USAGE)
     except (NotFound, Deleted):
@@ -66,10 +66,10 @@ def main(args: argparse.Namespace) -> int:
     return code
 
 
-def _list(args: argparse.Namespace, folder: Path) -> int:
+def _list(args: argparse.Namespace, settings: Settings) -> int:
     if args.limit is not None and args.limit < 1:
         return fail(f"--limit {args.limit}: must be 1 or more", USAGE)
-    with open_offline(folder) as journal:
+    with open_stored(settings.journal) as journal:
         rows = journal.rows(args.user, args.limit)
     if args.json:
         for row in rows:
@@ -84,8 +84,8 @@ def _list(args: argparse.Namespace, folder: Path) -> int:
     return 0
 
 
-def _show(args: argparse.Namespace, folder: Path) -> int:
-    with open_offline(folder) as journal:
+def _show(args: argparse.Namespace, settings: Settings) -> int:
+    with open_stored(settings.journal) as journal:
         head, row = journal.stat(args.id)
         shown = {**_as_json(row), "seq": head, "epoch": journal.epoch}
     shown["pending_approval"] = msgspec.json.decode(row.pending_approval, type=list[PendingTool])
@@ -93,8 +93,8 @@ def _show(args: argparse.Namespace, folder: Path) -> int:
     return 0
 
 
-def _export(args: argparse.Namespace, folder: Path) -> int:
-    with open_offline(folder) as journal:
+def _export(args: argparse.Namespace, settings: Settings) -> int:
+    with open_stored(settings.journal) as journal:
         head, row = journal.stat(args.id)
         if args.output == "-":
             _write(journal, row, head, sys.stdout.fileno())
@@ -110,15 +110,18 @@ def _export(args: argparse.Namespace, folder: Path) -> int:
     return 0
 
 
-def _write(journal: OfflineJournal, row: SessionRow, head: int, descriptor: int) -> None:
+def _write(journal: OfflineReader[Any], row: SessionRow, head: int, descriptor: int) -> None:
     with os.fdopen(descriptor, "wb", closefd=False) as file:
         file.write(header_line(row, journal.epoch, head))
         for after, records in journal.pages(row.session_id, head):
             file.writelines(event_lines(records, after))
 
 
-def _delete(args: argparse.Namespace, folder: Path) -> int:
-    with open_offline(folder) as journal:
+def _delete(args: argparse.Namespace, settings: Settings) -> int:
+    folder = settings.journal.folder
+    if refused := refuse_database(settings, f"delete at a running server, `DELETE /api/sessions/{args.id}`"):
+        return refused
+    with open_stored(settings.journal) as journal:
         _, row = journal.stat(args.id)
     if not args.yes:
         print(f"{args.id} of {row.user_id}, {row.message_count} messages: {_plain(row.title)!r}", file=sys.stderr)

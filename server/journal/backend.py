@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from server.journal.base import Journal, JournalError
 from server.journal.credentials import CredentialRows, CredentialTable
@@ -11,6 +11,7 @@ from server.journal.data_dir import FolderLock
 from server.journal.nodes.base import Nodes
 from server.journal.nodes.listing import DatabaseState, NodeSeen
 from server.journal.nodes.settings import NodesSettings
+from server.journal.offline import OfflineReader, open_offline
 from server.journal.settings import JournalSettings
 from server.journal.sqlite import open_journal
 
@@ -54,6 +55,11 @@ def describe_database(settings: JournalSettings) -> DatabaseState:
     return _postgres().describe(settings.url)
 
 
+def open_stored(settings: JournalSettings) -> AbstractContextManager[OfflineReader[Any]]:
+    """The stored sessions, for reading, while servers use them or not. Raises `JournalError` when it is entered or before."""
+    return _postgres().stored(settings.url) if settings.url else open_offline(settings.folder)
+
+
 def list_nodes(settings: JournalSettings) -> list[NodeSeen]:
     """The servers that share the database of `journal.url`. Blocking. Raises `JournalError`."""
     return _postgres().list_nodes(settings.url)
@@ -80,13 +86,14 @@ class _Postgres(NamedTuple):
     describe: Callable[[str], DatabaseState]
     list_nodes: Callable[[str], list[NodeSeen]]
     credentials: Callable[[str], AbstractContextManager[CredentialTable]]
+    stored: Callable[[str], AbstractContextManager[OfflineReader[Any]]]
 
 
 def _postgres() -> _Postgres:
     """The journal on PostgreSQL. Its driver is not imported, and need not be installed, where the journal is in a folder."""
     try:
         from server.journal.postgres.credentials import open_table
-        from server.journal.postgres.describe import describe, list_nodes
+        from server.journal.postgres.describe import describe, list_nodes, open_stored
         from server.journal.postgres.journal import open_postgres
     except ImportError as error:
         raise JournalError(
@@ -98,4 +105,4 @@ def _postgres() -> _Postgres:
         journal = await open_postgres(url, at_end, nodes, files)
         return Backend(journal, journal.nodes, journal.credentials)
 
-    return _Postgres(opened, describe, list_nodes, open_table)
+    return _Postgres(opened, describe, list_nodes, open_table, open_stored)

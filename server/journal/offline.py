@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import msgspec
 
@@ -14,7 +15,11 @@ from server.journal import queries, schema
 from server.journal.base import Record, SessionRow, Unavailable
 from server.journal.data_dir import DATABASE, LOCK, create_private, refuse_moved
 from server.journal.errors import explain, explain_os
+from server.journal.queries import Bounds, Listing
+from server.journal.queued import Queries
 from server.journal.schema import VERSION, check_header, connect
+
+C = TypeVar("C")
 
 
 class Inspection(msgspec.Struct, frozen=True):
@@ -86,36 +91,40 @@ PAGE_BYTES = 1_048_576
 BACKUP_PAGES = 1_000
 
 
-class OfflineJournal:
-    """Read access to a journal file."""
+class OfflineReader(Generic[C]):
+    """Read access to a journal through a connection. `epoch`: the newest one; empty before there was one."""
 
-    def __init__(self, db: sqlite3.Connection) -> None:
+    def __init__(self, db: C, queries: Queries[C], epoch: str) -> None:
         self._db = db
-
-    @property
-    def epoch(self) -> str:
-        """The newest epoch; empty before there was one."""
-        found = self._db.execute("SELECT epoch FROM epochs ORDER BY ordinal DESC LIMIT 1").fetchone()
-        return str(found[0]) if found else ""
+        self._queries = queries
+        self.epoch = epoch
 
     def rows(self, user_id: str | None, most: int | None = None) -> list[SessionRow]:
         """The sessions of a user, or of all users (None), the newest first; `most`: only so many."""
-        return [row for _, _, row in queries.list_sessions(self._db, queries.Listing(user_id, most=most))]
+        return [row for _, _, row in self._queries.list_sessions(self._db, Listing(user_id, most=most))]
 
     def stat(self, session_id: str) -> tuple[int, SessionRow]:
         """A session's head and row. Raises `NotFound`, `Deleted`."""
-        head, _, row = queries.stat(self._db, session_id)
+        head, _, row = self._queries.stat(self._db, session_id)
         return head, row
 
     def pages(self, session_id: str, through: int) -> Iterator[tuple[int, list[Record]]]:
         """Its events up to `through`, a page at a time, each with the position it follows."""
         after = 0
         while after < through:
-            page = queries.read(self._db, session_id, queries.Bounds(after, through, PAGE_RECORDS, PAGE_BYTES))
+            page = self._queries.read(self._db, session_id, Bounds(after, through, PAGE_RECORDS, PAGE_BYTES))
             if not page:
                 return
             yield after, page
             after = page[-1].seq
+
+
+class OfflineJournal(OfflineReader[sqlite3.Connection]):
+    """Read access to a journal file."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        found = db.execute("SELECT epoch FROM epochs ORDER BY ordinal DESC LIMIT 1").fetchone()
+        super().__init__(db, queries, str(found[0]) if found else "")
 
     def copy_to(self, path: Path) -> None:
         """A copy of one moment, made while others write (SQLite's online backup)."""

@@ -2,11 +2,14 @@
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import psycopg
 
 from server.journal.nodes.listing import DatabaseState, NodeSeen
-from server.journal.postgres import lock, membership, schema
+from server.journal.offline import OfflineReader
+from server.journal.postgres import lock, membership, queries, schema
 from server.journal.postgres.address import Address
 from server.journal.postgres.errors import CannotStart, SchemaTooNew, explain
 from server.journal.postgres.link import Link
@@ -65,8 +68,24 @@ def _hears(connection: Connection) -> bool:
 
 def list_nodes(url: str) -> list[NodeSeen]:
     """The servers that share it. Blocking. Raises `JournalError`."""
+    with _current(url, "holdfast nodes") as connection:
+        return membership.everybody(connection)
+
+
+@contextmanager
+def open_stored(url: str) -> Iterator[OfflineReader[Connection]]:
+    """Open it for reading, while servers use it or not. Blocking. Raises `JournalError`."""
+    with _current(url, "holdfast sessions") as connection:
+        connection.execute("SET default_transaction_read_only = on")
+        found = connection.execute("SELECT e.epoch FROM meta m JOIN epochs e ON e.ordinal = m.epoch").fetchone()
+        yield OfflineReader(connection, queries, found[0].decode() if found else "")
+
+
+@contextmanager
+def _current(url: str, name: str) -> Iterator[Connection]:
+    """A connection to a database whose tables are those of this version. Raises `JournalError`."""
     address = Address(url, os.environ)
-    link = Link(address, "holdfast nodes")
+    link = Link(address, name)
     try:
         with link as connection:
             found = schema.version(connection, address.where)
@@ -74,7 +93,7 @@ def list_nodes(url: str) -> list[NodeSeen]:
                 raise SchemaTooNew(address.where, found, schema.VERSION)
             if found < schema.VERSION:
                 raise CannotStart(f"{address.where}: no server of this version has used it yet; start one")
-            return membership.everybody(connection)
+            yield connection
     except psycopg.Error as error:
         raise explain(error, address.where) or error from error
     finally:

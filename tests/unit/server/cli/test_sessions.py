@@ -14,7 +14,7 @@ from protocol.submissions import Restore, UserInput
 from protocol.view import View, apply
 from server.cli import main
 from server.config.settings import Settings
-from tests.support.application import settings_for
+from tests.support.application import settings_for, with_journal
 from tests.support.live import DONE, Live, client, listening, same_view
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.network.http_client import http_client
@@ -210,3 +210,30 @@ async def test_snapshots_of_files_are_in_backups_and_go_with_a_deleted_session(
     assert (data / "snapshots" / session_id).is_dir()
     assert (await holdfast("sessions", "delete", session_id, "--yes", "--data", str(data)))[0] == 0
     assert [*(data / "snapshots").iterdir()] == []
+
+
+async def test_sessions_in_a_database_are_listed_shown_and_exported_while_a_server_uses_it(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOLDFAST_JOURNAL_URL", database)
+    data = ("--data", str(tmp_path))
+    async with ScriptedModel([text("Well.")]) as model:
+        settings = with_journal(settings_for(tmp_path, model), database)
+        async with listening(settings) as live, client(live) as talker, http_client(base_url=live.http) as http:
+            await talker.send(UserInput(text="hello"))
+            await talker.until_type(*DONE)
+            session_id = talker.ready.session_id
+            assert main.main(["sessions", "list", *data]) == 0
+            assert session_id in capsys.readouterr().out
+            assert main.main(["sessions", "show", session_id, *data]) == 0
+            shown = json.loads(capsys.readouterr().out)
+            assert (shown["session_id"], shown["epoch"]) == (session_id, talker.ready.epoch)
+            file = tmp_path / "export"
+            assert main.main(["sessions", "export", session_id, "-o", str(file), *data]) == 0
+            capsys.readouterr()
+            _, *ours = file.read_text().splitlines()
+            _, *theirs = (await http.get(f"/api/sessions/{session_id}/export")).text.splitlines()
+            assert ours == theirs and len(ours) > 3
+            assert main.main(["sessions", "delete", session_id, "--yes", *data]) == 2
+            assert "delete at a running server" in capsys.readouterr().err
+            assert main.main(["sessions", "show", "0" * 32, *data]) == 1
