@@ -1,7 +1,7 @@
 """Commands: the requests of one client, carried out. What a session is asked by actions is in `dispatch`."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -99,38 +99,51 @@ class Commands:
             raise RpcError(rpc.INTERNAL_ERROR, str(error) or "the server stops; reconnect") from error
 
     async def _initialize(self, params: Message) -> Message:
+        self._begin()
         version = catalog.choose_version(params.get("protocolVersions"))
-        self.client_id = text_of(params, "clientId")
-        snapshots = [await self._snapshot(uri) for uri in _uris(params.get("initialSubscriptions"))]
+        client_id = text_of(params, "clientId")
+        snapshots = []
+        for uri in _uris(params.get("initialSubscriptions")):
+            with suppress(RpcError, SessionNotFound, Deleted):  # it can see which are not there
+                snapshots.append(await self._snapshot(uri))
+        self.client_id = client_id
         result: Message = {"protocolVersion": version, "serverSeq": self.total, "snapshots": snapshots}
         return result | {"serverInfo": {"name": "holdfast", "version": __version__, "title": "Holdfast"}}
 
+    def _begin(self) -> None:
+        if self.client_id:
+            raise RpcError(rpc.INVALID_REQUEST, "this connection has begun already")
+
     async def _reconnect(self, params: Message) -> Message:
+        self._begin()
         client_id, since = text_of(params, "clientId"), params.get("lastSeenServerSeq")
         if not isinstance(since, int):
             raise RpcError(rpc.INVALID_PARAMS, "`lastSeenServerSeq` must be a number")
-        uris = _uris(params.get("subscriptions"))
-        sessions = {self._session_of(uri) for uri in uris} - {""}
+        found: list[str] = []
+        missing: list[str] = []
+        for uri in _uris(params.get("subscriptions")):
+            (found if _is_channel(uri) else missing).append(uri)
+        sessions = dict.fromkeys(session for uri in found if (session := self._session_of(uri)))
         stood = sum_of(since, self._host.manager.journal.epoch)
         alone = stood if len(sessions) == 1 else None
-        missing: list[str] = []
         missed: list[Step] | None = None
-        for session in sorted(sessions):
+        for session in sessions:
             try:
                 missed = await self._follow(session, since=alone)
             except (SessionNotFound, Deleted):
-                missing.append(session)
+                missing += [uri for uri in found if self._session_of(uri) == session]
         self.client_id = client_id
-        found = [uri for uri in uris if self._session_of(uri) not in missing]
+        found = [uri for uri in found if uri not in missing]
         for uri in found:
             self._add_channel(uri)
-        if self.total == since and not missing:
-            return {"type": "replay", "actions": [], "missing": []}
-        if alone is not None and missed is not None and not missing:
+        gone = len(self.followed) < len(sessions)  # then the number counts what is not there any more
+        if self.total == since and not gone:
+            return {"type": "replay", "actions": [], "missing": missing}
+        if alone is not None and missed is not None and not gone:
             (only,) = self.followed.values()
             steps = [step for step in missed if only.channel_of(step.action) in only.channels]
             actions = [envelope(only.channel_of(one.action), one.action.body, self._base + one.place) for one in steps]
-            return {"type": "replay", "actions": actions, "missing": []}
+            return {"type": "replay", "actions": actions, "missing": missing}
         if self.total < since:
             self._mark()
         return {"type": "snapshot", "snapshots": [await self._snapshot(uri) for uri in found]}
@@ -163,7 +176,7 @@ class Commands:
         if uri.rstrip("/") == ROOT.rstrip("/"):
             return ""
         session = session_of_chat(uri) or uri
-        if session_id_of(session) is None:
+        if not _is_channel(uri):
             raise RpcError(rpc.NOT_FOUND, f"there is no channel {uri[:200]!r}")
         return session
 
@@ -309,6 +322,11 @@ def _uris(given: object) -> list[str]:
     if not isinstance(given, list) or len(given) > 4 * FOLLOWED_MAX or not all(isinstance(one, str) for one in given):
         raise RpcError(rpc.INVALID_PARAMS, f"subscriptions must be a list of {4 * FOLLOWED_MAX} URIs at most")
     return list(dict.fromkeys(given))
+
+
+def _is_channel(uri: str) -> bool:
+    """Whether this server could have a channel of this URI."""
+    return uri.rstrip("/") == ROOT.rstrip("/") or session_id_of(session_of_chat(uri) or uri) is not None
 
 
 async def _nothing(_params: Message) -> None:

@@ -123,7 +123,10 @@ async def test_a_number_that_says_nothing_of_the_session_gives_its_whole_state(t
             assert back.states[first_chat]["turns"][0]["id"] == "turn-1"
         async with ahp_client(live) as back:
             everything = (first, first_chat, second, second_chat)
-            assert (await back.reconnect(client.seen, *everything))["type"] == "replay"
+            result = await back.reconnect(client.seen, "ahp-root://", *everything, "ahp-terminal:/1")
+            assert result == {"type": "replay", "actions": [], "missing": ["ahp-terminal:/1"]}
+            with pytest.raises(RpcFailed):
+                await back.initialize()
         gone = "holdfast:/00000000-0000-4000-8000-000000000000"
         async with ahp_client(live) as back:
             assert (await back.reconnect(client.seen, gone, first))["type"] == "snapshot"
