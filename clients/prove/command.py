@@ -11,10 +11,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from clients.prove import reports
 from clients.prove.attendee import Refusal
-from clients.prove.cases import Case, cases_named
+from clients.prove.cases import CASES, Case, cases_named
 from clients.prove.ground import PATIENCE_S, Target
 from clients.prove.model import MODEL, ScriptedModel
 from clients.prove.peers import DEFAULT_URL, Peer, peer_of
@@ -89,6 +90,10 @@ def main(args: argparse.Namespace, version: str) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server that was started is ended, too
     try:
         peer = peer_of(args.peer)
+        if peer.is_started and args.start_command:
+            raise ValueError("`acp` starts the agent by the command behind it; leave out --command")
+        if args.record and peer.cases is not CASES:
+            raise ValueError("--record writes sessions of our protocol; leave it out")
         cases = cases_named(args.only, peer.cases)
         token = args.token_file.read_text().strip() if args.token_file else os.environ.get("HOLDFAST_TOKEN")
         return asyncio.run(_prove(args, peer, cases, token, version))
@@ -115,6 +120,8 @@ async def _prove(args: argparse.Namespace, peer: Peer, cases: Sequence[Case], to
     seed = random.SystemRandom().randrange(1_000_000) if args.seed is None else args.seed
     async with AsyncExitStack() as stack:
         program = await _begin(args, peer.url, stack)
+        if program is None and not peer.is_started:
+            await _look(peer.url)
         target = Target(url=peer.url, token=token, program=program, patience_s=args.patience)
         print(f"seed {seed}; {len(cases)} cases")
         results = await prove(
@@ -129,6 +136,18 @@ async def _prove(args: argparse.Namespace, peer: Peer, cases: Sequence[Case], to
     print("\n".join(reports.lines(results)))
     _write(args, peer.url, results, seed, version)
     return BROKEN if any(result.failure is not None for result in results) else HELD
+
+
+async def _look(url: str) -> None:
+    """Raises `ConnectionError` if nothing listens there."""
+    parts = urlsplit(url if "://" in url else f"http://{url}")
+    try:
+        port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
+        _, writer = await asyncio.open_connection(parts.hostname or "127.0.0.1", port)
+    except OSError as error:
+        why = f"nothing answers at {url} ({error.strerror or error}); start the server, or have it started by --command"
+        raise ConnectionError(why) from error
+    writer.close()
 
 
 async def _begin(args: argparse.Namespace, url: str, stack: AsyncExitStack) -> Program | None:

@@ -13,11 +13,15 @@ DEFAULT_URL = "http://127.0.0.1:7860"
 
 
 class Peer(msgspec.Struct, frozen=True):
-    """`cases`: what it can be tried with; `play`: how. `url`: where it is, or the command that starts it."""
+    """`cases`: what it can be tried with; `play`: how. `url`: where it is, or the command that starts it.
+
+    `is_started`: each case starts it.
+    """
 
     cases: Sequence[Case]
     play: Play
     url: str
+    is_started: bool = False
 
 
 def peer_of(words: Sequence[str]) -> Peer:
@@ -34,7 +38,7 @@ def peer_of(words: Sequence[str]) -> Peer:
             from clients.prove.acp import cases as of_agents
             from clients.prove.acp import player as with_agents
 
-            return Peer(of_agents.CASES, with_agents.play, shlex.join(command))
+            return Peer(of_agents.CASES, with_agents.play, shlex.join(command), is_started=True)
         case [url] if url not in ("durable-streams", "acp"):
             return Peer(CASES, play, url)
     raise ValueError(

@@ -24,6 +24,9 @@ from protocol.frames import Frame, Ready, Synced
 from protocol.limits import Limits
 from protocol.submissions import UserInput
 
+QUIET_S = 1.0
+"""Without an update for so long, a session that was loaded counts as whole."""
+
 CLIENT = {"name": "holdfast-prove", "version": "1"}
 
 
@@ -141,6 +144,7 @@ class _Player:
                 place: dict[str, Any] = {"cwd": str(self._folder), "mcpServers": []}
                 if self._session:
                     await self._result("session/load", {**place, "sessionId": self._session})
+                    await self._quiet()
                     self._events(self._transcript.end())
                 else:
                     self._session = (await self._result("session/new", place))["sessionId"]
@@ -148,6 +152,13 @@ class _Player:
             self._gave_up("the session to be there", self._target.patience_s)
             return
         self._receive(Synced(seq=self._transcript.seq))
+
+    async def _quiet(self) -> None:
+        """Until nothing more comes: where a server does the work, a turn goes on though its agent was killed."""
+        before = -1
+        while before != self._updates:
+            before = self._updates
+            await asyncio.sleep(QUIET_S)
 
     async def _result(self, method: str, params: dict[str, Any]) -> dict[str, Any]:
         try:
