@@ -72,13 +72,13 @@ class NewFolderJournal:
                 self._began = True
             create_private(folder / NEW)
             self.db = sqlite3.connect(folder / NEW, isolation_level=None)
+            schema.configure(self.db, folder / NEW)
+            schema.migrate(self.db, folder / NEW)
+            self.db.execute("PRAGMA synchronous = OFF")  # synced as a whole at the end
+            self.db.execute("BEGIN")
         except BaseException:
             self._lock.release()
             raise
-        schema.configure(self.db, folder / NEW)
-        schema.migrate(self.db, folder / NEW)
-        self.db.execute("PRAGMA synchronous = OFF")  # synced as a whole at the end
-        self.db.execute("BEGIN")
 
     def finish(self) -> None:
         """Store all of it on the disk, in the place of the folder's own; `publish` lets a server use it."""
