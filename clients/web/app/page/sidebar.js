@@ -119,7 +119,9 @@ function moveAmongLinks(event) {
 function joined(titled, found) {
   const known = new Map(found.map((one) => [one.session_id, one]));
   const listed = new Set(titled.map((one) => one.session_id));
-  return [...titled.map((one) => known.get(one.session_id) ?? one), ...found.filter((one) => !listed.has(one.session_id))];
+  // An earlier version has its session's title: it is of interest where the words were said in it alone.
+  const shows = (/** @type {SessionInfo} */ { found: hit, forked_from: from }) => !from?.branch || (hit && !known.get(from.session_id)?.found);
+  return [...titled.map((one) => known.get(one.session_id) ?? one), ...found.filter((one) => !listed.has(one.session_id) && shows(one))];
 }
 
 /** What the server finds; null: nothing was asked. @param {string} sought */
