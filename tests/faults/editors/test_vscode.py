@@ -26,7 +26,7 @@ CHAT = ".interactive-session"
 
 pytestmark = [
     in_the_long_form,
-    pytest.mark.timeout(900),
+    pytest.mark.timeout(1_800),
     pytest.mark.skipif(chromium() is None, reason=MISSING),
 ]
 
