@@ -1,6 +1,6 @@
 """Events: facts of a session, in the order of their `seq`. They are stored in the journal and are the same for every client."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
@@ -332,6 +332,14 @@ Event = (
     | ErrorEvent
     | ShutdownEvent
 )
+
+NEWEST: Final[int] = max(kind.since for kind in (*Event.__args__, *Submission.__args__))
+"""The version of events that this program knows."""
+
+
+def since(event: Event) -> int:
+    """The version of events that whoever reads this one must know."""
+    return max(event.since, event.submission.since) if isinstance(event, Accepted) else event.since
 
 
 def first_seq(event: Event) -> int:

@@ -1,6 +1,6 @@
 """Submissions: what a client asks of a session. `submission_body` is equal for two that ask for the same."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -9,8 +9,9 @@ from protocol.content import Access, Arguments, Effort, Images, QuestionAction, 
 
 
 class SubmissionBase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`id` is optional on the wire; the server makes one where it is missing."""
+    """`id` is optional on the wire; the server makes one where it is missing. `since`: as of events, which repeat it."""
 
+    since: ClassVar[int] = 1
     id: SubmissionId | UnsetType = UNSET
 
 

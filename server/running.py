@@ -17,6 +17,7 @@ from agent.util.tasks import TaskOwner
 from protocol import codes
 from protocol.codes import CloseReason
 from protocol.content import ShareLink
+from protocol.events import NEWEST
 from server.auth.authenticator import Authenticator
 from server.auth.backends.local import LocalBackend
 from server.auth.opening import create_authenticator
@@ -260,6 +261,7 @@ def _session_manager(
             parts.settings, parts.models, parts.known_secrets, tools, lambda: quotas.refuse(user_id), parts.offered()
         ),
         observer_for=lambda row: observers.create(row.session_id, row.user_id),
+        spoken=lambda: NEWEST if nodes is None else nodes.spoken,
     )
     services = SessionServices(
         journal,

@@ -77,7 +77,7 @@ class SessionActor:
         self.lost = False
         self.unanswered: list[PendingSubmission] = []
         self._inbox = Inbox()
-        self._recorder = JournalRecorder(journal, loaded, quotas, parts.observer.appended)
+        self._recorder = JournalRecorder(journal, loaded, quotas, parts.observer.appended, parts.spoken)
         self._observer = parts.observer
         self._text = TextSteps(self._inbox, self._recorder, self.broadcaster, parts.observer)
         self._journal = journal

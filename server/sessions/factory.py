@@ -29,6 +29,7 @@ class SessionParts:
     tools: ToolRouter
     rules: Rules
     observer: Observer
+    spoken: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +37,15 @@ class SessionFactory:
     """Makes a session's parts.
 
     `models_for`: the model client for a Hugging Face token and the session it is for. `tools_for`: the tools for a row and a token. `rules_for`:
-    the rules for these tools and the owner's user id. `observer_for`: the observer for a row.
+    the rules for these tools and the owner's user id. `observer_for`: the observer for a row. `spoken`: the version of events that all
+    servers on the database know.
     """
 
     models_for: Callable[[str | None, Holder], ModelCalls]
     tools_for: Callable[[SessionRow, str | None], ToolRouter]
     rules_for: Callable[[ToolRouter, str], Rules]
     observer_for: Callable[[SessionRow], Observer]
+    spoken: Callable[[], int]
 
     def make(self, row: SessionRow, hub_token: str | None) -> SessionParts:
         """The parts of the session of this row. `hub_token`: its owner's Hugging Face token, if one is known."""
@@ -52,6 +55,7 @@ class SessionFactory:
             tools,
             self.rules_for(tools, row.user_id),
             self.observer_for(row),
+            self.spoken,
         )
 
 

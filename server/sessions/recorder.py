@@ -59,7 +59,7 @@ class JournalRecorder:
     """Stores one session's events, under its lease.
 
     `row`: as it was last stored. `head`: the seq of the last stored event. `on_append` is called with the seconds that
-    each append took, its retries included.
+    each append took, its retries included. `spoken`: the version of events that all servers know which may take the session over.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class JournalRecorder:
         loaded: LoadedSession,
         quotas: Quotas,
         on_append: Callable[[float], None],
+        spoken: Callable[[], int],
     ) -> None:
         self.row = loaded.row
         self.head = loaded.state.view.seq
@@ -75,6 +76,7 @@ class JournalRecorder:
         self._lease = loaded.lease
         self._quotas = quotas
         self._on_append = on_append
+        self._spoken = spoken
         self._options = load_options(loaded.row.options)
         self._snapshot_seq = self._compacted = self.head
 
@@ -90,10 +92,14 @@ class JournalRecorder:
         `private`: what is stored with an event for the session alone, by the event's `seq`.
 
         Raises `Fenced`, `Deleted`, `Conflict`; and `Unavailable`, after retries: then it is not known whether they were
-        stored.
+        stored. An event that another server does not know is `Unavailable` too.
         """
         quiet = not answers and all(isinstance(event, (ev.AssistantChunk, ev.ToolLog)) for event in events)
         row = self.row if quiet else _row(self.row, state, self._options)
+        if not quiet and max(map(ev.since, events)) > self._spoken():
+            raise Unavailable(
+                "another server on the database is of an older version, which does not know this: upgrade it"
+            )
         spent = None if quiet else self._quotas.spent_by(row.user_id, events)
         beside = tuple(PrivateRecord(seq, data) for seq, data in private.items())
         append = self.begin_append(events, answers, None if quiet else row, spent, beside)

@@ -30,6 +30,10 @@ class Nodes(Protocol):
         for a moment.
         """
 
+    @property
+    def spoken(self) -> int:
+        """The version of events that all nodes know which live (`protocol.events.NEWEST` of each), as of the last beat."""
+
     async def others_stay(self) -> bool:
         """Whether another node lives that is not about to stop: it can go on with what this one runs. Raises `JournalError`."""
 

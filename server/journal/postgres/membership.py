@@ -16,15 +16,16 @@ FORGET_S = 3_600.0
 """How long the row of a dead node is kept, for who looks what happened. One that has no row is dead too."""
 
 _JOIN = """
-    INSERT INTO nodes (node, name, version, good_until)
-    VALUES (%s, %s, %s, clock_timestamp() + %s * interval '1 second')
+    INSERT INTO nodes (node, name, version, speaks, good_until)
+    VALUES (%s, %s, %s, %s, clock_timestamp() + %s * interval '1 second')
 """
 _BEAT = """
     UPDATE nodes SET good_until = clock_timestamp() + %s * interval '1 second', beat_at = clock_timestamp(), sessions = %s, sockets = %s, settings = %s,
         draining = %s
     WHERE node = %s AND NOT dead
     RETURNING (SELECT count(*) FROM nodes WHERE NOT dead),
-        (SELECT node FROM nodes WHERE NOT dead AND NOT draining ORDER BY joined_at, node LIMIT 1), (SELECT epoch FROM meta)
+        (SELECT node FROM nodes WHERE NOT dead AND NOT draining ORDER BY joined_at, node LIMIT 1), (SELECT epoch FROM meta),
+        (SELECT min(speaks) FROM nodes WHERE NOT dead)
 """
 _OTHERS = "SELECT node, name FROM nodes WHERE NOT dead AND good_until > clock_timestamp() AND node <> %s"
 _OTHERS_STAY = f"SELECT EXISTS ({_OTHERS} AND NOT draining)"
@@ -57,11 +58,14 @@ _ORPHANS = f"""
 
 
 class Seen(NamedTuple):
-    """What a beat found: how many nodes live, which of those that do not drain for longest (None: all drain), and the ordinal of the epoch."""
+    """What a beat found: how many nodes live, which of those that do not drain for longest (None: all drain), the ordinal of the epoch,
+    and the version of events that all know which live.
+    """
 
     living: int
     first: int | None
     epoch: int
+    spoken: int
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -76,9 +80,9 @@ def new_number() -> int:
     return secrets.randbits(62) + 1
 
 
-def join(connection: Connection, number: int, name: str, lease_s: float) -> None:
-    """Be one of the nodes, and live for a lease."""
-    connection.execute(_JOIN, (number, encode(name), encode(__version__), lease_s))
+def join(connection: Connection, number: int, name: str, speaks: int, lease_s: float) -> None:
+    """Be one of the nodes, and live for a lease. `speaks`: the version of events that it knows."""
+    connection.execute(_JOIN, (number, encode(name), encode(__version__), speaks, lease_s))
 
 
 def beat(connection: Connection, number: int, load: Load, lease_s: float, *, draining: bool) -> Seen | None:

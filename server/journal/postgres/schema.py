@@ -140,6 +140,7 @@ STEPS = (
     """,
     "ALTER TABLE nodes ADD COLUMN draining boolean NOT NULL DEFAULT false",  # it is about to stop
     "ALTER TABLE nodes ADD COLUMN settings bytea NOT NULL DEFAULT ''",  # JSON: a digest of each group, as of its last beat
+    "ALTER TABLE nodes ADD COLUMN speaks int NOT NULL DEFAULT 1",  # the version of events that it knows
 )
 """Step i takes a database of version i to version i + 1."""
 

@@ -10,6 +10,7 @@ from threading import Event, Thread
 
 import psycopg
 
+from protocol.events import NEWEST
 from server.journal.base import JournalError
 from server.journal.nodes.counts import NodeCounts
 from server.journal.nodes.lease import NodeLease, ended, may_beat, may_declare, stored
@@ -47,6 +48,8 @@ class Beat:
         self.numbers = {self.number}
         """All that it had: words to an earlier one are for this node too."""
         self.lease = NodeLease(settings.lease_s)
+        self.speaks = NEWEST
+        """The version of events that this node knows; told at `join`."""
         self.report: Callable[[], Load] = lambda: self._load
         """Called in the event loop: what this node has to do."""
         self.draining = False
@@ -74,7 +77,7 @@ class Beat:
         sent = time.monotonic()
         with self.link as connection:
             connection.execute(_FAST)
-            membership.join(connection, self.number, self._name, self.lease.lease_s)
+            membership.join(connection, self.number, self._name, self.speaks, self.lease.lease_s)
         self.lease = stored(self.lease, sent, time.monotonic())
 
     def start(self) -> None:

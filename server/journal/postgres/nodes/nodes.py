@@ -69,6 +69,7 @@ class PostgresNodes:
         self._timer: asyncio.TimerHandle | None = None
         self.living = 1
         self._first: int | None = None
+        self.spoken = 1
 
     @property
     def number(self) -> int:
@@ -278,7 +279,7 @@ class PostgresNodes:
         self._watchdog.arm(lease.kill_at)
 
     def _seen(self, seen: Seen) -> None:
-        self.living, self._first = seen.living, seen.first
+        self.living, self._first, self.spoken = seen.living, seen.first, seen.spoken
         self._epoch_seen(seen.epoch)
 
     def _drop(self) -> None:

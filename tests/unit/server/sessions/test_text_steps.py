@@ -47,7 +47,8 @@ class Turn:
         self.journal = journal
         self.inbox = Inbox()
         self.session = Session(loaded.state, rules)
-        self.recorder = JournalRecorder(journal, loaded, Quotas(journal, Settings().users), lambda seconds: None)
+        quotas = Quotas(journal, Settings().users)
+        self.recorder = JournalRecorder(journal, loaded, quotas, lambda seconds: None, lambda: 1)
         self.broadcaster = EventBroadcaster("s", journal, 0)
         self.cursor = self.broadcaster.follow(0)
         self.counted = Counted()
