@@ -1,4 +1,4 @@
-"""Bundle: makes page.js, the page's script, and two modules of app/markdown: reader.js and temml.js. All are in clients/web.
+"""Bundle: makes page.js, the page's script, two modules of app/markdown (reader.js, temml.js), and diagram.html.gz. All are in clients/web.
 
     python scripts/bundle.py                      write the files
     python scripts/bundle.py --check              compare them with what would be written
@@ -8,15 +8,19 @@ is loaded when it is needed (languages to highlight, formulas, rare named charac
 
 reader.js is reading/ beside it with markdown-it's parsers of blocks and of inline text. What markdown-it has besides (HTML,
 links by guess, typography, addresses in their normal form, rules that the page has its own of) is left out. temml.js is the
-package's own script, as a module. The packages and esbuild are those that the tests pin, in tests/unit/clients/web.
+package's own script, as a module. diagram.html.gz is the frame that draws diagrams: mermaid's own script and app/diagram.js, in the
+document, for a frame without an origin gets no file of the server's. The packages and esbuild are those that the tests pin, in tests/unit/clients/web.
 """
 
+import gzip
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
+from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,6 +37,11 @@ TEMML_HEAD = """// Made by scripts/bundle.py of temml, whose licence is in vendo
 // @ts-nocheck
 
 """
+DIAGRAM_HEAD = """<!doctype html>
+<!-- Made by scripts/bundle.py of mermaid, whose licence is in vendor/, and of app/diagram.js. Change those, not this. -->
+<meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="script-src HASHES"><title>Diagram</title><body>
+"""
+"""The policy lets no other script run; the rest of it is a header."""
 LATER = {"./formulas.js": "./app/markdown/formulas.js"}
 """Modules of ours that are loaded when they are needed, by the name that they are imported by, and what it is in page.js. They import
 nothing that page.js has too: it would be there twice."""
@@ -65,11 +74,17 @@ def main() -> int:
     """Write or check; the exit code."""
     try:
         check_versions()
-        for path, make in ((MARKDOWN / "reader.js", reader), (MARKDOWN / "temml.js", temml), (WEB / "page.js", page)):
-            content = make()
+        made = {
+            MARKDOWN / "reader.js": reader,
+            MARKDOWN / "temml.js": temml,
+            WEB / "page.js": page,
+            WEB / "diagram.html.gz": diagram,
+        }
+        for path, make in made.items():
+            content, packed = make(), path.suffix == ".gz"
             if sys.argv[1:] != ["--check"]:
-                path.write_bytes(content)
-            elif path.read_bytes() != content:
+                path.write_bytes(gzip.compress(content, 9, mtime=0) if packed else content)
+            elif (gzip.decompress(path.read_bytes()) if packed else path.read_bytes()) != content:
                 raise BundleError(f"{path.relative_to(ROOT)} is not what its sources make; run scripts/bundle.py")
     except BundleError as error:
         print(f"bundle: error: {error}", file=sys.stderr)
@@ -105,6 +120,14 @@ def temml() -> bytes:
     """The package's script, as a module."""
     script = (PACKAGES / "temml" / "dist" / "temml.min.js").read_text()
     return f"{TEMML_HEAD}{script}\nexport const tree = temml.__renderToMathMLTree;\n".encode()
+
+
+def diagram() -> bytes:
+    """The frame's document. Nothing in a script may end it before its end (HTML, 4.12.1.3)."""
+    scripts = (PACKAGES / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js", WEB / "app" / "diagram.js")
+    texts = [re.sub(r"<(?=!--|/?script)", r"\\x3C", path.read_text(), flags=re.IGNORECASE) for path in scripts]
+    hashes = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in texts)
+    return "".join([DIAGRAM_HEAD.replace("HASHES", hashes), *(f"<script>{text}</script>\n" for text in texts)]).encode()
 
 
 def reader() -> bytes:

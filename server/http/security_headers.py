@@ -7,9 +7,15 @@ from starlette.types import Message, Send
 NO_PAGE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors {ancestors}"
 PAGE = (
     "default-src 'none'; script-src 'self'{hashes}; style-src 'self'; img-src 'self' data:{images}; font-src 'self'; "
-    "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}; "
+    "connect-src 'self'; manifest-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}; "
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
+DIAGRAM = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
+"""Of the frame that draws a diagram: it has no origin, so it reaches neither the page nor the server, wherever it is opened. Which inline
+scripts run it says itself, by their hashes."""
 DISABLED_FEATURES = (
     b"accelerometer",
     b"autoplay",

@@ -1,4 +1,4 @@
-"""Web client: its page, and its files at `/static/`, which are read once and served from memory."""
+"""Web client: its page, and its files at `/static/`, which are read when they are first asked for, and served from memory."""
 
 import base64
 import gzip
@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from server.http.endpoints import HTML, Endpoint
-from server.http.security_headers import content_security_policy
+from server.http.security_headers import DIAGRAM, content_security_policy
 from server.util.refusal import HTTPRefusal
 
 
@@ -31,6 +31,7 @@ LIBRARY = clients_folder() / "js" / "src"
 """The client library for browsers, which is served beside the page's own files."""
 TYPES = {
     ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".json": "application/json",
     ".mjs": "text/javascript; charset=utf-8",
@@ -42,53 +43,76 @@ FOR_EVER = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 """Browsers keep the file and ask each time whether it changed (ETag)."""
 COMPRESSED = ("gzip", "*")
+PACKED = ".gz"
 
 
 class Asset:
-    """One file with its headers. The files below `vendor/` have their version in their path, so they never change.
+    """One file with its headers, which is read when it is first asked for. Where it ends in `.gz` it is stored compressed.
 
-    `version` names the content. Asked for by `?v=` and this, another file never changes either.
+    The files below `vendor/` have their version in their path, so they never change.
     """
 
     def __init__(self, path: Path, name: str) -> None:
-        self.body = path.read_bytes()
-        digest = sha256(self.body).hexdigest()
-        self.version = digest[:16]
-        self.headers = {
-            "content-type": TYPES[path.suffix],
-            "cache-control": FOR_EVER if name.startswith("vendor/") else REVALIDATE,
-            "etag": f'"{digest[:32]}"',
+        self._path = path
+        self._name = name
+
+    @cached_property
+    def _stored(self) -> bytes:
+        return self._path.read_bytes()
+
+    @cached_property
+    def _digest(self) -> str:
+        return sha256(self._stored).hexdigest()
+
+    @property
+    def version(self) -> str:
+        """Names the content. Asked for by `?v=` and this, the file never changes either."""
+        return self._digest[:16]
+
+    @cached_property
+    def headers(self) -> dict[str, str]:
+        """The headers of an answer with it."""
+        headers = {
+            "content-type": TYPES[Path(self._name).suffix],
+            "cache-control": FOR_EVER if self._name.startswith("vendor/") else REVALIDATE,
+            "etag": f'"{self._digest[:32]}"',
             "vary": "accept-encoding",
         }
+        return headers | {"content-security-policy": DIAGRAM} if self._name.endswith(".html") else headers
 
     def headers_for(self, version: str) -> dict[str, str]:
         """The headers for one that asked for this version, or for an empty one."""
         return {**self.headers, "cache-control": FOR_EVER} if version == self.version else self.headers
 
     @cached_property
+    def body(self) -> bytes:
+        """The content."""
+        return gzip.decompress(self._stored) if self._path.suffix == PACKED else self._stored
+
+    @cached_property
     def compressed(self) -> bytes:
         """The body, compressed with gzip; the same bytes at each start of the server."""
-        return gzip.compress(self.body, 9, mtime=0)
+        return self._stored if self._path.suffix == PACKED else gzip.compress(self.body, 9, mtime=0)
 
 
 def asset_paths(*folders: Path) -> dict[str, Path]:
     """Every file that a browser may request, by its path below its folder."""
     return {
-        path.relative_to(folder).as_posix(): path
+        path.relative_to(folder).as_posix().removesuffix(PACKED): path
         for folder in folders
         for path in folder.rglob("*")
-        if path.suffix in TYPES
+        if path.suffix in {PACKED, *TYPES} and path != WEB / "index.html"
     }
 
 
 @cache
 def page_assets() -> Mapping[str, Asset]:
-    """The page's files, read once in a process and compressed once, however many servers it starts."""
+    """The page's files. Each is read and compressed once in a process, however many servers it starts."""
     return {name: Asset(path, name) for name, path in sorted(asset_paths(WEB, LIBRARY).items())}
 
 
 class StaticRoutes:
-    """Handler of the files. It serves what was there at the start; no path of a request is looked up on the disk."""
+    """Handler of the files that were there at the start; no path of a request is looked up on the disk."""
 
     def __init__(self) -> None:
         self._assets = page_assets()

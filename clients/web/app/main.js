@@ -7,6 +7,7 @@ import { Conversation } from "./state/conversation.js";
 import { enter, openedLink } from "./state/login.js";
 import { announced, current, dismiss, loginNeeded, narrow, notices, panel, sidebarOpen } from "./state/store.js";
 import { copyCode } from "./ui/clipboard.js";
+import { toggleDiagram } from "./ui/diagrams.js";
 import { html } from "./ui/html.js";
 import { Approvals } from "./tools/approvals.js";
 import { Questions } from "./tools/questions.js";
@@ -36,7 +37,8 @@ function Main({ conversation }) {
   const list = useRef(/** @type {import("./messages/virtual-list.js").VirtualList | null} */ (null));
   useEffect(() => listenToDrops(conversation, setOver), [conversation]);
   useEffect(() => listenToKeys(conversation, (step) => list.current?.move(step)), [conversation]);
-  return html`<main class="main" data-over=${over} onClick=${copyCode}>
+  const onClick = (/** @type {MouseEvent} */ event) => (copyCode(event), toggleDiagram(event));
+  return html`<main class="main" data-over=${over} onClick=${onClick}>
     <${Header} conversation=${conversation} />
     ${finding.value > 0 && html`<${FindBar} conversation=${conversation} list=${list} />`}
     <${Messages} conversation=${conversation} list=${list} />

@@ -52,6 +52,14 @@ function element(tag, name = "") {
   return made;
 }
 
+/** What a press does is found by the name in its dataset. @param {HTMLElement} into @param {string} name @param {string} text */
+function quietButton(into, name, text) {
+  const button = into.appendChild(element("button", "quiet"));
+  button.setAttribute("type", "button");
+  button.dataset[name] = "code";
+  button.textContent = text;
+}
+
 /** @param {HTMLElement} link @param {string} href */
 function outward(link, href) {
   link.setAttribute("href", href);
@@ -130,10 +138,9 @@ export class ElementMaker {
     const head = block.appendChild(element("div", "code-head"));
     const language = (node.attrs?.language ?? "").toLowerCase().slice(0, 30);
     head.appendChild(element("span", "code-lang")).textContent = language;
-    const copy = head.appendChild(element("button", "quiet"));
-    copy.setAttribute("type", "button");
-    copy.dataset.copy = "code";
-    copy.textContent = "Copy";
+    const buttons = head.appendChild(element("span"));
+    if (language === "mermaid") quietButton(buttons, "diagram", "Diagram");
+    quietButton(buttons, "copy", "Copy");
     const pre = block.appendChild(element("pre"));
     pre.tabIndex = 0;
     const code = pre.appendChild(element("code"));

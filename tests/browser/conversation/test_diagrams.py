@@ -1,0 +1,46 @@
+"""Diagrams on the page: mermaid is drawn when somebody asks for it, in a frame that can reach nothing."""
+
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from tests.browser.support.scene import scene
+from tests.browser.support.tabs import Tabs
+from tests.support.models.scripted_model import text
+
+DIAGRAM = "```mermaid\ngraph TD\n  A[Asked] --> B[Answered]\n```\n"
+BROKEN = "```mermaid\nno diagram at all\n```\n"
+REACHES = """async () => {
+  const tries = [() => parent.document, () => localStorage, () => document.cookie, () => fetch("/api/config"), () => indexedDB.open("a")];
+  const outcomes = tries.map(async (attempt) => { try { await attempt(); return true; } catch { return false; } });
+  return (await Promise.all(outcomes)).map(String).join();
+}"""
+
+
+async def test_a_diagram_is_drawn_on_request_in_a_frame_that_reaches_nothing(tabs: Tabs, tmp_path: Path) -> None:
+    tabs.expects("Content Security Policy", "connect-src was breached", "Connecting to")
+    async with scene(tabs, tmp_path, [text(DIAGRAM)]) as at:
+        await at.chat.say("draw it")
+        await at.chat.idle()
+        assert await at.chat.page.locator("iframe").count() == 0
+        await at.chat.button("Diagram").click()
+        frame = at.chat.page.frame_locator("iframe[title=Diagram]")
+        await expect(frame.locator("svg")).to_contain_text("Asked")
+        await expect(at.chat.page.locator("iframe[data-drawn]")).to_be_visible()
+        (inner,) = [one for one in at.chat.page.frames if one.parent_frame]
+        assert await inner.evaluate("() => origin") == "null"
+        assert await inner.evaluate(REACHES) == "false,false,false,false,false"
+        await at.chat.button("Diagram").click()
+        await expect(at.chat.page.locator("iframe")).to_have_count(0)
+        await expect(at.chat.answers.locator("code")).to_contain_text("Asked")
+
+
+async def test_what_is_no_diagram_says_so_and_stays_as_it_was_written(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [text(BROKEN)]) as at:
+        await at.chat.say("draw it")
+        await at.chat.button("Diagram").click()
+        await expect(
+            at.chat.page.get_by_text("The diagram could not be drawn: No diagram type detected")
+        ).to_be_visible()
+        await expect(at.chat.page.locator("iframe")).to_have_count(0)
+        await expect(at.chat.answers.locator("code")).to_contain_text("no diagram at all")
