@@ -112,7 +112,7 @@ def decode_submission(data: bytes | str, *, binary: bool = False) -> Submission:
     """One submission. Raises `FrameError` with a sentence that says what was wrong and where."""
     decoder: Any = _submission_msgpack if binary else _submission_json
     if isinstance(data, str) and len(data) >= 2 * MAX_VALUES:  # so many values need so many characters
-        _check_count(data)
+        check_count(data)
     try:
         submission: Submission = decoder.decode(data)
         check_plain(submission)
@@ -179,22 +179,22 @@ _STRINGS: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 """JSON strings, also one that does not end. Possessive (`++`, `*+`): it never goes back, so its time is linear."""
 
 
-def _check_count(text: str) -> None:
-    """Refuse JSON of more than `MAX_VALUES` values without building them. Raises `FrameError`.
+def check_count(text: str, most: int = MAX_VALUES) -> None:
+    """Refuse JSON of more than `most` values without building them. Raises `FrameError`.
 
     Each value and each key stands at the start or behind one of `,:[{`. Texts may be full of these: they are left out,
     unless the few that there are bring the count below the bound already. A string begins with a quote that no backslash
     precedes.
     """
-    if sum(map(text.count, ",:[{")) < MAX_VALUES:
+    if sum(map(text.count, ",:[{")) < most:
         return
     try:
         msgspec.json.decode(text, type=msgspec.Raw)  # the syntax alone: else anything could stand between the strings
     except DECODE_ERRORS as error:
         raise FrameError(codes.BAD_FRAME, f"not a frame: {_first_line(error)}") from error
     strings = text.count('"') - text.count('\\"')
-    if strings > 2 * MAX_VALUES or sum(map(_STRINGS.sub("", text).count, ",:[{")) >= MAX_VALUES:
-        raise FrameError(codes.INVALID, f"more than {MAX_VALUES} values", submission_id(text))
+    if strings > 2 * most or sum(map(_STRINGS.sub("", text).count, ",:[{")) >= most:
+        raise FrameError(codes.INVALID, f"more than {most} values", submission_id(text))
 
 
 def _check_text(value: str) -> None:

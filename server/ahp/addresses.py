@@ -2,7 +2,6 @@
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as NotBase64
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -39,7 +38,7 @@ def session_of_chat(uri: str) -> str | None:
         return None
     try:
         return urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-    except (NotBase64, UnicodeError):
+    except ValueError:  # other characters than those of base64, or no text in it
         return None
 
 
@@ -50,7 +49,10 @@ def folder_uri(path: str) -> str:
 
 def folder_path(uri: str) -> str | None:
     """The path of a folder of the server's machine; None if the URI is of something else."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError:  # a host that is none
+        return None
     if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
         return None
     return unquote(parts.path)

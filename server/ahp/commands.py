@@ -19,11 +19,11 @@ from server.ahp.followed import FollowedSession, Step
 from server.ahp.rpc import Message, RpcError, text_of
 from server.ahp.sequence import MARK, base_of, sum_of
 from server.auth.principal import Principal
-from server.journal.base import Conflict, Deleted, JournalError, ListPosition
+from server.journal.base import Conflict, Deleted, JournalError
 from server.sessions.access import authorize_session
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.manager import SessionManager
-from server.sessions.rows import load_options
+from server.sessions.rows import list_position_text, load_options, read_list_position
 from server.util.refusal import RequestRefused
 from server.websocket.admission import SocketAdmission
 
@@ -233,14 +233,15 @@ class Commands:
     async def _list(self, params: Message) -> Message:
         limit, cursor = params.get("limit"), text_of(params, "cursor", "")
         most = min(max(limit, 1), LISTED_MAX) if isinstance(limit, int) else LISTED_MAX
-        at, _, session_id = cursor.partition("~")
-        before = ListPosition(at, session_id) if cursor else None
+        before = read_list_position(cursor)
+        if cursor and before is None:
+            raise RpcError(rpc.INVALID_PARAMS, "`cursor` must be the `nextCursor` of an earlier answer")
         infos, position = await self._host.manager.page_sessions(self._principal.user_id, most, before=before)
         # A session without messages is not in the list of an editor.
         kept = [one for one in infos if one.message_count and len(one.session_id) == SESSION_ID_CHARS]
         result: Message = {"items": [catalog.listed(one) for one in kept]}
         if position is not None:
-            result["nextCursor"] = f"{position.last_active_at}~{position.session_id}"
+            result["nextCursor"] = list_position_text(position)
         return result
 
     async def _create(self, params: Message) -> None:

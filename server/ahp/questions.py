@@ -49,11 +49,13 @@ def _value(answer: Any) -> Any:
     value = answer.get("value") if isinstance(answer, dict) else None
     if not isinstance(value, dict):
         return None
+    given = value.get("freeformValues")
+    freeform = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
     match value.get("kind"), value.get("value"):
         case ("text" | "selected", str(text)):
-            return text or next(iter(value.get("freeformValues") or []), "")
+            return text or next(iter(freeform), "")
         case ("number" | "boolean", int() | float() as number):
             return number
         case ("selected-many", list(chosen)):
-            return [one for one in [*chosen, *(value.get("freeformValues") or [])] if isinstance(one, str)]
+            return [*(one for one in chosen if isinstance(one, str)), *freeform]
     return None

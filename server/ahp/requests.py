@@ -1,11 +1,11 @@
 """Requests: what a client's actions ask of a session, as submissions. Pure."""
 
 from base64 import b64decode
-from binascii import Error as NotBase64
 from typing import Any, TypeVar
 
 import msgspec
 
+from protocol import codec
 from protocol import submissions as sub
 from protocol.content import When
 from server.ahp import calls
@@ -90,8 +90,9 @@ def key_of(action: Message) -> str:
 def _checked(submission: Kind) -> Kind:
     """The submission, judged as one that came over the wire. Raises `RpcError`."""
     try:
+        codec.check_plain(submission)
         return msgspec.convert(msgspec.to_builtins(submission), type(submission))
-    except msgspec.ValidationError as error:
+    except ValueError as error:
         raise RpcError(INVALID_PARAMS, f"the session cannot take this action: {error}") from error
 
 
@@ -128,7 +129,7 @@ def _embedded(attachment: Message) -> str | None:
         return None
     try:
         return b64decode(data, validate=True).decode(errors="replace")
-    except NotBase64 as error:
+    except ValueError as error:
         raise RpcError(INVALID_PARAMS, f"an attachment is not base64: {error}") from error
 
 

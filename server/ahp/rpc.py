@@ -4,6 +4,8 @@ from typing import Any, Final
 
 import msgspec
 
+from protocol.codec import FrameError, check_count, check_plain
+
 Message = dict[str, Any]
 RequestId = int | str
 
@@ -44,11 +46,16 @@ _decoder = msgspec.json.Decoder(Call)
 def read_call(text: str | bytes) -> Call:
     """The call in a message. Raises `RpcError`."""
     try:
-        return _decoder.decode(text)
+        check_count(text if isinstance(text, str) else text.decode())
+        call = _decoder.decode(text)
+        check_plain(call.params)  # else it might be too deep to be sent back
+        return call
     except msgspec.ValidationError as error:
         raise RpcError(INVALID_REQUEST, f"not a request or notification of JSON-RPC 2.0: {error}") from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise RpcError(PARSE_ERROR, f"not JSON: {error}") from error
+    except (FrameError, ValueError) as error:
+        raise RpcError(INVALID_REQUEST, f"not taken: {error}") from error
 
 
 def result(request_id: RequestId, value: Any) -> bytes:

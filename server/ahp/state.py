@@ -220,7 +220,7 @@ class ConversationState:
         for text in self._texts.values():
             text.settle()
         state: Message = {**self.summary(), "origin": {"kind": "user"}}
-        state["turns"] = self.turns if turns_max is None else self.turns[len(self.turns) - turns_max :]
+        state["turns"] = self.turns if turns_max is None else self.turns[max(0, len(self.turns) - turns_max) :]
         given: dict[str, Any] = {"activeTurn": self.active, "steeringMessage": self.steering}
         given["queuedMessages"] = list(self.queued.values())
         return state | {name: value for name, value in given.items() if value}

@@ -1,6 +1,5 @@
 """Paging of lists of sessions: the parameters `limit` and `before` of a request, and `next` of an answer."""
 
-import re
 from typing import Final
 
 from msgspec import UNSET, UnsetType
@@ -9,10 +8,10 @@ from starlette.requests import Request
 from server.http.endpoints import Query
 from server.http.requests import bad_request, integer_parameter
 from server.journal.base import ListPosition
+from server.sessions.rows import LIST_POSITION, list_position_text, read_list_position
 
 SESSIONS_LIMIT_MAX: Final = 1_000
 """Sessions in one answer: each has some 500 bytes, so an answer stays below a megabyte."""
-LIST_POSITION: Final = r"[0-9TZ:.-]{20,30}~[0-9A-Za-z_-]{1,64}"
 
 PAGE_QUERY: Final = (
     Query(
@@ -34,12 +33,12 @@ def read_page(request: Request) -> tuple[int, ListPosition | None]:
     text = request.query_params.get("before")
     if text is None:
         return most, None
-    if re.fullmatch(LIST_POSITION, text) is None:
+    position = read_list_position(text)
+    if position is None:
         raise bad_request("`before` must be the `next` of an earlier answer")
-    at, _, session_id = text.partition("~")
-    return most, ListPosition(at, session_id)
+    return most, position
 
 
 def next_page(position: ListPosition | None) -> str | UnsetType:
     """The `next` of an answer; unset if there is no further page."""
-    return UNSET if position is None else f"{position.last_active_at}~{position.session_id}"
+    return UNSET if position is None else list_position_text(position)

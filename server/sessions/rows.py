@@ -1,5 +1,6 @@
 """Session rows: the forms in which a session is described without its events. All are made from the journal's `SessionRow`."""
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, Any
@@ -8,11 +9,13 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from protocol.content import ShareLink
-from server.journal.base import SessionRow, Stat
+from server.journal.base import ListPosition, SessionRow, Stat
 from server.search.texts import Hit
 
 EXPORT_FORMAT = 1
 """Version of the export file; raised when something changes that a reader may rely on."""
+LIST_POSITION = r"[0-9TZ:.-]{20,30}~[0-9A-Za-z_-]{1,64}"
+"""What `list_position_text` gives, as a regular expression."""
 
 
 class ForkedFrom(msgspec.Struct, frozen=True):
@@ -148,3 +151,15 @@ def cut_page(stats: Sequence[Stat], most: int) -> tuple[Sequence[Stat], bool]:
             break
         count += 1
     return stats[:count], count < len(stats)
+
+
+def list_position_text(position: ListPosition) -> str:
+    """A position in the list of sessions, as clients get it and bring it back."""
+    return f"{position.last_active_at}~{position.session_id}"
+
+
+def read_list_position(text: str) -> ListPosition | None:
+    """The position in a text of `list_position_text`; None: it is none."""
+    if re.fullmatch(LIST_POSITION, text) is None:
+        return None
+    return ListPosition(*text.split("~"))

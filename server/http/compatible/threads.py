@@ -46,6 +46,9 @@ async def open_thread(manager: SessionManager, principal: Principal, name: str) 
         except NotFound:
             with suppress(Conflict):  # another request has made it
                 await manager.create_session(principal.user_id, session_id=session_id)
-        return (await manager.registry.open(session_id)).row
-    message = f"the session {name!r} was deleted {DELETED_MAX} times; use another name"
+        with suppress(
+            SessionNotFound
+        ):  # clients of other protocols choose ids: another user may have made one of this id
+            return (await authorize_session(manager.registry, principal, session_id)).row
+    message = f"the name {name!r} was used for {DELETED_MAX} sessions that are gone; use another name"
     raise RequestRefused(HTTPRefusal("bad_request", message, status=409))

@@ -51,6 +51,9 @@ async def test_a_conversation_with_a_call_that_is_approved_with_other_arguments(
         await client.action("chat/turnComplete")
         assert (tmp_path / "workspaces" / session.split("/")[1].replace("-", "") / "b").read_text() == "y"
         (turn,) = client.states[chat]["turns"]
+        for asked, given in ((0, 0), (1, 1), (9, 1)):
+            newest = await client.request("subscribe", channel=chat, view={"turns": asked})
+            assert len(newest["snapshot"]["state"]["turns"]) == given
         assert [part["kind"] for part in turn["responseParts"]] == ["toolCall", "markdown"]
         assert turn["responseParts"][1]["content"] == "Done."
         await client.say(chat, "again", "turn-2")
@@ -222,7 +225,7 @@ async def test_what_is_wrong_is_said(tmp_path: Path) -> None:
                 await client.request(method, **params)
             assert failed.value.code == code
         await client.initialize()
-        session, _ = await client.create()
+        session, chat = await client.create()
         wrong: list[tuple[str, dict[str, Any], int]] = [
             ("nonsense", {}, -32601),
             ("subscribe", {"channel": "holdfast:/00000000-0000-4000-8000-000000000000"}, -32001),
@@ -231,13 +234,24 @@ async def test_what_is_wrong_is_said(tmp_path: Path) -> None:
             ("createSession", {"channel": "holdfast:/mine"}, -32602),
             ("createSession", {"channel": session, "provider": "other"}, -32002),
             ("createSession", {"channel": session, "workingDirectories": ["file:///etc"]}, -32009),
+            ("createSession", {"channel": session, "workingDirectories": ["file://[x/"]}, -32602),
+            ("subscribe", {"channel": "ahp-chat://default/é"}, -32008),
+            ("listSessions", {"cursor": "\x00~x"}, -32602),
         ]
         for method, params, code in wrong:
             with pytest.raises(RpcFailed) as failed:
                 await client.request(method, **params)
             assert failed.value.code == code, method
-        await client.socket.send("{")
-        assert (await client.next(lambda frame: "error" in frame))["error"]["code"] == -32700
+        draft = '{"method": "dispatchAction", "params": {"channel": "%s", "clientSeq": 1, "action": {"type": "chat/draftChanged", "draft": %s}}}'
+        malformed = [
+            ("{", -32700),
+            (draft % (chat, "[" * 100 + "]" * 100), -32600),
+            (draft % (chat, "9" * 30), -32600),
+            (draft % (chat, "[" + "{}," * 30_000 + "{}]"), -32600),
+        ]
+        for text_sent, code in malformed:
+            await client.socket.send(text_sent)
+            assert (await client.next(lambda frame: "error" in frame))["error"]["code"] == code
         await client.request("disposeSession", channel=session)
         assert [note["method"] for note in client.notes][-1] == "root/sessionRemoved"
 

@@ -57,8 +57,10 @@ async def test_what_is_refused_is_told_before_a_stream_begins(tmp_path: Path) ->
             await http.post("/ag-ui", content=b'{"threadId": "t", "runId": "\\ud800", "messages": []}'),
             await http.post("/ag-ui", json=body(thread="x" * 300)),
             await http.post("/ag-ui", content=b"x" * 4_194_305),
+            await http.post("/ag-ui", json=body(forwardedProps=[[]] * 60_000)),
+            await http.post("/ag-ui", content=b"," * 60_000),
         ]
-        assert [one.status_code for one in refusals] == [409, 400, 400, 400, 400, 400, 413]
+        assert [one.status_code for one in refusals] == [409, 400, 400, 400, 400, 400, 413, 413, 400]
         assert refusals[0].json()["code"] == "id_conflict"
         assert len(model.requests) == 1
         # A thread may be named by its session's id; another user's would be a name like any other.
