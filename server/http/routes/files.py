@@ -147,6 +147,10 @@ class FileRoutes:
         return row, workspace, self._disk.of(Holder(row.user_id, row.session_id))
 
 
+_GIFS: Final = (b"GIF87a", b"GIF89a")
+"""What browsers show, though not all models take it."""
+
+
 def _least_to_change(path: str) -> AccessLevel:
     """The access that changing this file needs. AGENTS.md steers the model in all later turns."""
     return "owner" if NOTES_PATH.fullmatch(path) else "drive"
@@ -156,7 +160,8 @@ def _opened(workspace: Workspace, path: str) -> tuple[BinaryIO, str]:
     """The open file and its media type. Only what browsers show as an image, and as nothing else, has one of its own."""
     file = workspace.open(path)
     try:
-        media_type = image_media_type(file.read(12))
+        start = file.read(12)
+        media_type = "image/gif" if start.startswith(_GIFS) else image_media_type(start)
         file.seek(0)
     except BaseException:
         file.close()

@@ -1,4 +1,4 @@
-// Tables: finds rows and columns in an output: a JSON list of objects, JSON Lines, or a Markdown table. Pure.
+// Tables: finds rows and columns in an output: a JSON list of objects, JSON Lines, or a Markdown table; and in a file of CSV. Pure.
 
 /** @typedef {{ columns: string[], rows: string[][], more: number, before: string, after: string }} Table `before` and `after`: what is said around it */
 
@@ -87,4 +87,33 @@ function fromMarkdown(output) {
 function cellsOf(line) {
   const inner = line.trim().replace(/^\|/, "").replace(/(?<!\\)\|$/, "");
   return inner.split(/(?<!\\)\|/).map((text) => text.trim().replaceAll("\\|", "|"));
+}
+
+const MARKS = [",", ";", "\t"];
+/** A field, as RFC 4180 writes it, and what ends it. @param {string} mark between fields */
+const fieldOf = (mark) => new RegExp(`("(?:[^"]|"")*"|(?!")[^${mark}\\r\\n]*)(${mark}|\\r?\\n|\\r|$)`, "y");
+
+/**
+ * The table in a file of CSV; its fields are divided by the comma, semicolon or tab that the first line has most of.
+ * @param {string} text
+ * @returns {Table | null} null: it has no rows, or a field that is not well quoted
+ */
+export function tableOfCsv(text) {
+  const [first] = text.split(/[\r\n]/, 1);
+  const [mark] = [...MARKS].sort((one, other) => first.split(other).length - first.split(one).length);
+  const field = fieldOf(mark);
+  const lines = [/** @type {string[]} */ ([])];
+  const end = text.trimEnd().length;
+  for (field.lastIndex = /^\ufeff/.test(text) ? 1 : 0; field.lastIndex < end; ) {
+    const found = field.exec(text);
+    if (!found) return null;
+    const [, value, ended] = found;
+    lines[lines.length - 1].push(value.startsWith('"') ? value.slice(1, -1).replaceAll('""', '"') : value);
+    if (ended !== mark && field.lastIndex < end) lines.push([]);
+  }
+  const [names, ...all] = lines;
+  if (!all.length) return null;
+  const columns = names.slice(0, TABLE_COLUMNS);
+  const rows = all.slice(0, TABLE_ROWS).map((line) => columns.map((_, at) => line[at] ?? ""));
+  return { columns, rows, more: all.length - rows.length, before: "", after: names.length > columns.length ? `${names.length - columns.length} more columns` : "" };
 }

@@ -90,7 +90,7 @@ export function Code({ path, text, whole = false }) {
 }
 
 /** @param {{ table: TableShape }} props */
-function Table({ table: { columns, rows, more } }) {
+export function Table({ table: { columns, rows, more } }) {
   return html`<div class="scroll rows-table" tabindex="0" role="group" aria-label="Rows">
     <table>
       <thead><tr>${columns.map((name) => html`<th scope="col">${visible(name)}</th>`)}</tr></thead>

@@ -6,7 +6,7 @@ import { terminalRuns, terminalText } from "../../../../clients/web/app/text/ans
 import { counts, diff, isPatch, patchIn, shortened } from "../../../../clients/web/app/text/diff.js";
 import { Finder, folded } from "../../../../clients/web/app/text/find.js";
 import { beginningOf, daysOf, modelLabel, numbered } from "../../../../clients/web/app/text/format.js";
-import { TABLE_ROWS, tableOf } from "../../../../clients/web/app/text/tables.js";
+import { TABLE_ROWS, tableOf, tableOfCsv } from "../../../../clients/web/app/text/tables.js";
 import { oneLine, visible } from "../../../../clients/web/app/text/visible.js";
 import { composing, Letters } from "../../../../clients/web/app/ui/letters.js";
 import { changeOf, commandOf, endedBy, exitCode, fileOf, languageOf, partsOf, planOf, summaryOf, writtenFile } from "../../../../clients/web/app/tools/calls.js";
@@ -66,6 +66,16 @@ test("rows of JSON, JSON Lines and Markdown become a table, and other text does 
   assert.deepEqual([table.columns, table.rows], [["id", "text"], [["1", "a | b"], ["2", ""]]]);
   assert.deepEqual([table.before, table.after], ["2 rows of 9", "more with offset=2"]);
   for (const text of ["[1,2]", "{}", "[", "text", "[[1]]", "null", '{"rows":null}', "a | b", "---|---", '{"a":1}']) assert.equal(tableOf(text), null, text);
+});
+
+test("a file of CSV is a table, whatever its fields have in them", () => {
+  const { columns, rows } = tableOfCsv('\ufeffname,"said, aloud",n\r\nAda,"""so"" it\nis",1\r\n,,\r\nBo\r\n');
+  assert.deepEqual(columns, ["name", "said, aloud", "n"]);
+  assert.deepEqual(rows, [["Ada", '"so" it\nis', "1"], ["", "", ""], ["Bo", "", ""]]);
+  assert.deepEqual(tableOfCsv("a;b\n1,5;2").rows, [["1,5", "2"]]);
+  assert.deepEqual(tableOfCsv("a\tb\n\t2\n").rows, [["", "2"]]);
+  assert.equal(tableOfCsv(`a\n${"1\n".repeat(TABLE_ROWS + 7)}`).more, 7);
+  for (const text of ["", "a,b", 'a\n"1', 'a\n"1"2\n3']) assert.equal(tableOfCsv(text), null, text);
 });
 
 test("a table of many rows says how many are not shown", () => {
