@@ -211,6 +211,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         for node in await nodes.everybody():
             if node.state == "alive" and (groups := differing(own, node.settings)):
                 log.warning("settings here are not those of %s: %s", node.name, ", ".join(groups))
+    manager.registry.forget_texts = None if search is None else search.forget
     manager.registry.start()
     retention.start()
     exporter.start(manager.used, lambda: manager.registry.ownership.is_first)

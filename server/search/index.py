@@ -82,26 +82,30 @@ class TextIndex:
             raise
         return db
 
-    def positions(self) -> dict[str, int]:
-        """Up to which event each session was read."""
+    def positions(self) -> dict[str, tuple[int, str]]:
+        """Up to which event each session was read, and in which epoch."""
         with self._lock, closing(self._db.execute("SELECT session_id, reading FROM sessions")) as rows:
-            return {session_id: msgspec.msgpack.decode(data, type=Reading).seq for session_id, data in rows}
+            read = ((session_id, msgspec.msgpack.decode(data, type=Reading)) for session_id, data in rows)
+            return {session_id: (reading.seq, reading.epoch) for session_id, reading in read}
 
     def reading(self, session_id: str) -> Reading:
         """How far the session was read."""
         with self._lock:
             return self._reading(session_id)
 
-    def add(self, session_id: str, user_id: str, used_at: str, after: int, records: Sequence[tuple[int, bytes]]) -> int:
+    def add(
+        self, session_id: str, user_id: str, used_at: str, epoch: str, after: int, records: Sequence[tuple[int, bytes]]
+    ) -> int:
         """Read on in a session, from the `seq` and JSON of its events behind `after`; the `seq` up to which it was read now.
 
-        If it was not read up to `after`, nothing changes: another caller was faster. `used_at`: as in its row.
+        If it was not read up to `after`, nothing changes: another caller was faster. `used_at`: as in its row; `epoch`: the present one.
         """
         with self._lock, self._transaction() as db:
             reading = self._reading(session_id)
             if reading.seq != after:
                 return reading.seq
             changes = read(reading, records)
+            reading.epoch = epoch
             db.execute(
                 "INSERT INTO sessions (session_id, user_id, used_at, reading) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (session_id) DO UPDATE SET used_at = excluded.used_at, reading = excluded.reading",

@@ -90,7 +90,9 @@ class SessionSearch:
         except sqlite3.Error as error:
             log.warning("a search fails: %s", error)
             return Found()
-        hits = [(stat, found[stat.row.session_id]) for stat in stats if stat.row.session_id in found]
+        hits = [(stat, found.pop(stat.row.session_id)) for stat in stats if stat.row.session_id in found]
+        for session_id in found:
+            await self.forget(session_id)  # another server has deleted it
         return Found(hits, len(lagging))
 
     async def forget(self, session_id: str) -> None:
@@ -102,22 +104,26 @@ class SessionSearch:
 
     async def _lagging(self, stats: Sequence[Stat]) -> list[Stat]:
         positions = await self._threads.run(self._index.positions)
-        return [stat for stat in stats if stat.head != positions.get(stat.row.session_id, 0)]
+        return [
+            stat for stat in stats if (stat.head, stat.epoch) != positions.get(stat.row.session_id, (0, stat.epoch))
+        ]
 
     async def _catch_up(self, stat: Stat) -> None:
         """Read a session on, to its end. One after the other: the next goes on where this one ended, if it is cut short."""
         row = stat.row
         async with self._lock:
             reading = await self._threads.run(partial(self._index.reading, row.session_id))
-            if reading.seq > stat.head:  # a backup was put in place
-                await self._threads.run(partial(self._index.forget, [row.session_id]))
-            seq = 0 if reading.seq > stat.head else reading.seq
             try:
+                if not await self._journal.good_position(row.session_id, reading.epoch, reading.seq):
+                    await self._threads.run(partial(self._index.forget, [row.session_id]))  # what it read is lost
+                    reading.seq = 0
+                add = partial(self._index.add, row.session_id, row.user_id, row.last_active_at, stat.epoch)
+                seq = await self._threads.run(partial(add, reading.seq, ()))
                 while seq < stat.head:
                     records = await self._journal.read(row.session_id, seq, through=stat.head, max_bytes=READ_BYTES)
-                    read = [(record.seq, record.data) for record in records]
-                    add = partial(self._index.add, row.session_id, row.user_id, row.last_active_at, seq, read)
-                    seq = await self._threads.run(add)
+                    if not records:
+                        break  # a new epoch began meanwhile, in which there are fewer
+                    seq = await self._threads.run(partial(add, seq, [(record.seq, record.data) for record in records]))
             except (Deleted, NotFound):
                 await self.forget(row.session_id)
         self._read += 1

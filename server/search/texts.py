@@ -42,11 +42,12 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct):
-    """How far a session was read: up to `seq`, with `count` messages; `waiting`: the texts of inputs without a turn, by their ids."""
+    """How far a session was read: up to `seq` in an `epoch`, with `count` messages; `waiting`: the texts of inputs without a turn, by their ids."""
 
     seq: int = 0
     count: int = 0
     waiting: dict[str, str] = {}
+    epoch: str = ""
 
 
 class Changes(msgspec.Struct):

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
@@ -38,13 +38,14 @@ class SessionRegistry:
 
     `ports`: of all sessions that are active or followed. `shared`: what is done about sessions of other servers, if there are any. A session's lock is held while its actor is looked up or started,
     and while the session is deleted. `leaving`: none is activated any more, other servers do that; `draining`: all end.
-    `remove_files`: removes those of a session that another server deleted while it ran here.
+    `remove_files`: removes those of a session that another server deleted while it ran here; `forget_texts`: what a search would find of it.
     """
 
     def __init__(self, services: SessionServices, settings: SessionSettings) -> None:
         self.leaving = False
         self.draining = False
         self.remove_files: Callable[[SessionRow], Awaitable[None]] | None = None
+        self.forget_texts: Callable[[str], Coroutine[None, None, None]] | None = None
         self.services = services
         self._journal = services.journal
         self._settings = settings
@@ -215,6 +216,8 @@ class SessionRegistry:
         if actor is not None:
             actor.stop(DELETED_REASON)
             self._tasks.start(self._remove_after(actor), f"{session_id}/files")
+        if self.forget_texts is not None:
+            self._tasks.start(self.forget_texts(session_id), f"{session_id}/texts")
         self.ports.deleted(session_id)
 
     async def _remove_after(self, actor: SessionActor) -> None:

@@ -22,7 +22,7 @@ class Session:
 
     def tell(self, *events: dict[str, Any]) -> None:
         records = [(self.seq + at, msgspec.json.encode(event)) for at, event in enumerate(events, 1)]
-        self.seq = self.index.add(self.name, self.user, self.used_at, self.seq, records)
+        self.seq = self.index.add(self.name, self.user, self.used_at, "e", self.seq, records)
 
     def say(self, asked: str, answer: str) -> None:
         """A turn; its input waits in an earlier batch than it begins."""
@@ -78,7 +78,7 @@ def test_what_left_the_history_and_what_was_deleted_is_not_found_any_more(index:
 def test_what_two_callers_read_at_once_is_in_it_once(index: TextIndex) -> None:
     session = Session(index, "one")
     said = [(1, b'{"type":"assistant_message","message_id":"m","text":"once"}')]
-    assert [index.add("one", "ann", "", 0, said) for _ in range(2)] == [1, 1]
+    assert [index.add("one", "ann", "", "e", 0, said) for _ in range(2)] == [1, 1]
     session.seq = 1
     session.tell({"type": "undo_complete", "removed_messages": 1})
     assert index.find("ann", "once") == {}
