@@ -13,10 +13,8 @@ from server.journal.postgres import lock, membership, queries, schema
 from server.journal.postgres.address import Address
 from server.journal.postgres.errors import CannotStart, SchemaTooNew, explain
 from server.journal.postgres.link import Link
+from server.journal.postgres.nodes.notices import hears
 from server.journal.postgres.schema import Connection
-
-HEAR_S = 3.0
-"""How long a word may take to be heard."""
 
 _STATE = """
     SELECT extract(epoch FROM clock_timestamp())::float8, current_setting('synchronous_standby_names') <> '',
@@ -35,7 +33,7 @@ def describe(url: str) -> DatabaseState:
             asked_at = time.time()
             found = connection.execute(_STATE).fetchone()
             clock = (asked_at + time.time()) / 2
-            hears = _hears(connection)
+            heard = hears(connection)
         server = link.pgconn.server_version
         encrypted = bool(link.pgconn.ssl_in_use)
     except psycopg.Error as error:
@@ -54,16 +52,8 @@ def describe(url: str) -> DatabaseState:
         encrypted=encrypted,
         clock_off_s=its_clock - clock,
         standbys=standbys if waits else None,
-        hears=hears,
+        hears=heard,
     )
-
-
-def _hears(connection: Connection) -> bool:
-    """Whether a word comes back: through a pooler LISTEN is accepted and hears nothing."""
-    channel = f"holdfast_doctor_{os.getpid()}"
-    connection.execute(f"LISTEN {channel}".encode())
-    connection.execute("SELECT pg_notify(%s, '')", (channel,))
-    return any(True for _ in connection.notifies(timeout=HEAR_S, stop_after=1))
 
 
 def list_nodes(url: str) -> list[NodeSeen]:

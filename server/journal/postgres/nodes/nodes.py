@@ -23,7 +23,7 @@ from server.journal.postgres.address import Address
 from server.journal.postgres.errors import CannotStart, explain
 from server.journal.postgres.membership import Seen
 from server.journal.postgres.nodes.beat import Beat
-from server.journal.postgres.nodes.notices import Listener, Notifier
+from server.journal.postgres.nodes.notices import Listener, Notifier, hears
 from server.journal.postgres.schema import Connection
 from server.journal.postgres.transactions import Transactions
 
@@ -208,6 +208,12 @@ class PostgresNodes:
     def _begin(self) -> None:
         self._watchdog.start()
         self._beat.join()
+        assert self._beat.link is not None, "it has joined"
+        with self._beat.link as connection:
+            if not hears(connection):
+                raise CannotStart(
+                    f"{self._where}: a word by NOTIFY is not heard there: name the server itself in journal.url, not a pooler or proxy"
+                )
         if self._files is not None:
             self._look_at(self._files)
 

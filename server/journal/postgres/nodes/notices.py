@@ -6,6 +6,7 @@ themselves each second, so that a word may be lost.
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Iterable
 from functools import partial
 from threading import Event, Lock, Thread
@@ -18,6 +19,7 @@ from server.journal.postgres import lock
 from server.journal.postgres.address import Address
 from server.journal.postgres.errors import explain, one_line
 from server.journal.postgres.link import Link
+from server.journal.postgres.schema import Connection
 
 log = logging.getLogger("holdfast.nodes")
 
@@ -34,6 +36,19 @@ HEAR_S = 1.0
 
 AGAIN_S = 0.2
 """Pause before another connection is made."""
+
+HEARD_S = 3.0
+"""How long a word of one's own may take to be heard."""
+
+
+def hears(connection: Connection) -> bool:
+    """Whether a word comes back: through some poolers LISTEN is accepted and hears nothing."""
+    channel = f"{CHANNEL}_{secrets.token_hex(8)}"
+    connection.execute(f"LISTEN {channel}".encode())
+    connection.execute("SELECT pg_notify(%s, '')", (channel,))
+    heard = any(True for _ in connection.notifies(timeout=HEARD_S, stop_after=1))
+    connection.execute(f"UNLISTEN {channel}".encode())
+    return heard
 
 
 class Linked:

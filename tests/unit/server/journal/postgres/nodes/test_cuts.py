@@ -1,4 +1,6 @@
-"""Cuts: a node that does not reach the database stops before another takes its sessions; after an outage all go on as they were."""
+"""Cuts: a node that does not reach the database stops before another takes its sessions; after an outage all go on as they were. One
+that would hear no other does not start.
+"""
 
 import asyncio
 import contextlib
@@ -6,9 +8,11 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from agent.util.tasks import TaskOwner
 from server.journal.base import Fenced, JournalError
 from server.journal.nodes.settings import NodesSettings
 from server.journal.postgres import link
+from server.journal.postgres.errors import CannotStart
 from server.journal.postgres.journal import PostgresJournal, open_postgres
 from server.journal.postgres.nodes.nodes import PostgresNodes
 from tests.support.network.ports import free_port
@@ -84,6 +88,52 @@ async def test_a_node_that_is_cut_off_stops_before_another_takes_its_sessions(
                 await cut.append(item(lease, 1, "late"))
             await eventually(lambda: nodes_of(cut).is_good and nodes_of(cut).number != number)
             assert await texts(cut) == ["one"]
+
+
+@contextlib.asynccontextmanager
+async def deaf(server: PostgresServer) -> AsyncIterator[int]:
+    """The port of a proxy that passes on everything but notices (message `A` of PostgreSQL's protocol)."""
+    tasks = TaskOwner("deaf")
+    writers: list[asyncio.StreamWriter] = []
+
+    async def up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            writer.write(data)
+
+    async def down(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                head = await reader.readexactly(5)
+                body = await reader.readexactly(int.from_bytes(head[1:], "big") - 4)
+                if head[:1] != b"A":
+                    writer.write(head + body)
+
+    async def joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        its_reader, its_writer = await asyncio.open_connection("127.0.0.1", int(server.options["port"]))
+        writers.extend((writer, its_writer))
+        tasks.start(up(reader, its_writer), "up")
+        tasks.start(down(its_reader, writer), "down")
+
+    listener = await asyncio.start_server(joined, "127.0.0.1", 0)
+    yield listener.sockets[0].getsockname()[1]
+    listener.close()
+    await tasks.aclose()
+    for writer in writers:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def test_a_node_that_hears_no_other_does_not_start_and_says_so_in_one_line(
+    server: PostgresServer, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.journal.postgres.nodes.notices.HEARD_S", 0.2)
+    async with deaf(server) as port:
+        url = f"postgresql://holdfast@127.0.0.1:{port}/{name}?sslmode=disable&gssencmode=disable"
+        with pytest.raises(CannotStart, match="a word by NOTIFY is not heard there: name the server itself") as refused:
+            await open_postgres(url, nodes=NODE)
+        assert "\n" not in str(refused.value)
+        await (await open_postgres(url)).aclose()  # alone it need not hear
 
 
 async def test_after_an_outage_of_the_database_every_node_keeps_what_it_owns(server: PostgresServer, name: str) -> None:
