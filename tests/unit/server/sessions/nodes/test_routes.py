@@ -29,6 +29,7 @@ ASKED: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("GET", "/api/sessions/{session_id}/files"): {},
     ("PUT", FILE): {"content": NOTES, "status": 201},
     ("GET", FILE): {},
+    ("GET", "/api/sessions/{session_id}/archive"): {},
     ("GET", "/api/sessions/{session_id}/mcp"): {},
     ("POST", "/api/sessions/{session_id}/mcp/prompt"): {
         "json": {"server": "poet", "prompt": "poem", "arguments": {"about": "owls"}}
