@@ -16,12 +16,12 @@ from clients.prove.ground import Target
 from clients.prove.model import ScriptedModel
 from tests.faults.harness.lengths import few, fresh_seed, in_the_long_form
 from tests.support.application import settings_for
+from tests.support.installed import node_modules
 from tests.support.live import listening
 from tests.support.node import node_command
-from tests.support.paths import ROOT
 
 OURS = [sys.executable, "-c", "import sys; from server.cli.main import main; sys.exit(main())", "acp", "--url"]
-QWEN = ROOT / "tests/support/npm/prove/node_modules/@qwen-code/qwen-code/cli.js"
+QWEN, QWEN_VERSION = "@qwen-code/qwen-code", "0.15.10"
 
 
 @pytest.mark.parametrize("case", few(CASES, 9), ids=lambda one: one.name)
@@ -39,7 +39,8 @@ async def test_our_agent_keeps_its_promises(case: Case, tmp_path: Path) -> None:
 @pytest.mark.timeout(300)
 async def test_qwen_code_keeps_no_answer_that_a_kill_cuts_short() -> None:
     (case,) = cases_named(["killed_in_a_turn"], CASES)
-    agent = shlex.join([node_command(), str(QWEN), "--acp", "--auth-type", "openai"])
+    program = node_modules({QWEN: QWEN_VERSION}) / QWEN / "cli.js"
+    agent = shlex.join([node_command(), str(program), "--acp", "--auth-type", "openai"])
     found = check(await play(Target(url=agent), case.make(random.Random(1))))
     assert "torn" in {one.kind for one in found}, found
 
