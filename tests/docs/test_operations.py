@@ -2,7 +2,9 @@
 
 import re
 
+from server.journal.nodes.counts import NodeCounts
 from server.telemetry.metrics import Metrics
+from server.telemetry.node_metrics import watch_nodes
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
@@ -17,7 +19,9 @@ SUFFIXES = re.compile(r"_(bucket|count|sum|created)$")
 
 def test_every_metric_is_on_the_page_with_its_type_and_labels_and_none_beside_them() -> None:
     registered = {}
-    for family in Metrics(["m"], ["t"]).registry.collect():
+    metrics = Metrics(["m"], ["t"])
+    watch_nodes(metrics, NodeCounts(), lambda: 0.0)
+    for family in metrics.registry.collect():
         if not family.name.startswith("holdfast_"):
             continue
         name = f"{family.name}_total" if family.type == "counter" else family.name
