@@ -62,6 +62,14 @@ def mark_moved(connection: Connection, to: str) -> None:
     connection.execute("UPDATE meta SET lineage = %s", (MOVED + to,))
 
 
+def _has_all(known: Epoch | None, ordinal: int, name: str, log: int) -> bool:
+    """Whether a database in this epoch, of the lineage that is written in it, has all that is `known`.
+
+    In an epoch that another server began since, how far the log was in an earlier one says nothing.
+    """
+    return known is None or ordinal > known.ordinal or (name == known.name and log >= known.log)
+
+
 def settle(connection: Connection, known: Epoch | None) -> Epoch:
     """Go on in the database's epoch, or begin a new one if its lineage is not the one that is written in it, or its log went back.
 
@@ -72,7 +80,7 @@ def settle(connection: Connection, known: Epoch | None) -> Epoch:
         found = connection.execute(_META).fetchone()
         assert found is not None
         written, ordinal, name = found
-        if name is not None and written == lineage and (known is None or log >= known.log):
+        if name is not None and written == lineage and _has_all(known, ordinal, name.decode(), log):
             return Epoch(ordinal, name.decode(), lineage, log)
         begun = epochs.new_name()
         made = connection.execute(

@@ -2,9 +2,11 @@
 
 import asyncio
 
+import psycopg
 import pytest
 
 from server.journal.postgres.journal import PostgresJournal, open_postgres
+from server.journal.postgres.lineage import settle
 from tests.support.postgres.databases import Databases
 from tests.unit.server.journal.builders import begin, item, texts
 
@@ -110,3 +112,20 @@ async def test_a_log_that_went_back_begins_a_new_epoch(
     assert journal.epoch != before
     monkeypatch.undo()
     await journal.aclose()
+
+
+async def test_of_several_servers_one_begins_the_new_epoch_and_the_others_go_on_in_it(
+    postgres: Databases, database: str
+) -> None:
+    with psycopg.connect(database, autocommit=True) as connection:
+        known = settle(connection, None)
+        further = known._replace(log=known.log + (1 << 40))  # as the log was before a standby that lagged was promoted
+        become_another(postgres, database)
+    with psycopg.connect(database, autocommit=True) as connection:
+        begun_there = settle(connection, further)
+        assert begun_there.ordinal != known.ordinal
+        assert settle(connection, further).ordinal == begun_there.ordinal
+        gone_back = begun_there._replace(log=begun_there.log + (1 << 40))
+        assert settle(connection, gone_back).ordinal != begun_there.ordinal
+        connection.execute("UPDATE meta SET epoch = %s", (known.ordinal,))  # a copy from before the epoch began
+        assert settle(connection, begun_there).ordinal > begun_there.ordinal
