@@ -5,7 +5,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 const vscode = require("vscode");
 const { Bridge, withToken } = require("./bridge.js");
-const { findServer } = require("./server.js");
+const { findServer, loginCode } = require("./server.js");
 
 const LOOK_MS = 3_000;
 const SELECTION_CHARS = 50_000;
@@ -134,15 +134,15 @@ class Holdfast {
     const place = this.place();
     if (!place) throw new Error(NO_SERVER);
     const session = this.#session ? `/s/${encodeURIComponent(this.#session)}` : "/";
-    await vscode.env.openExternal(vscode.Uri.parse(`${place.url}${session}${place.token ? `#token=${place.token}` : ""}`));
+    const code = loginCode(place.token);
+    await vscode.env.openExternal(vscode.Uri.parse(`${place.url}${session}${code && `#token=${code}`}`));
   }
 }
 
 /** @param {vscode.ExtensionContext} context */
 function activate(context) {
   const holdfast = new Holdfast(context);
-  const options = { webviewOptions: { retainContextWhenHidden: true } };
-  context.subscriptions.push(vscode.window.registerWebviewViewProvider("holdfast.page", holdfast, options));
+  context.subscriptions.push(vscode.window.registerWebviewViewProvider("holdfast.page", holdfast, { webviewOptions: { retainContextWhenHidden: true } }));
   for (const name of ["newSession", "sendSelection", "openInBrowser", "show"]) {
     const run = () => holdfast[name]().catch((error) => void vscode.window.showErrorMessage(`Holdfast: ${error.message}`));
     context.subscriptions.push(vscode.commands.registerCommand(`holdfast.${name}`, run));

@@ -1,5 +1,6 @@
 // Server: finds the user's own Holdfast server on this machine, or the one of the settings, and the token that goes with it.
 
+const crypto = require("node:crypto");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
@@ -52,4 +53,11 @@ function findServer(settings, environment) {
   return { url: settings.url.replace(/\/+$/, ""), token: settings.tokenFile ? readToken(settings.tokenFile) : null };
 }
 
-module.exports = { findServer };
+/** What logs a browser in once, as `holdfast login-link` makes it: other programs see addresses. Empty where a token makes none. @param {string | null} token */
+function loginCode(token) {
+  if (!token || /^hft?_/.test(token)) return "";
+  const [madeAt, nonce] = [Date.now(), crypto.randomBytes(16).toString("hex")];
+  return `hfc_${madeAt}_${nonce}_${crypto.createHmac("sha256", token).update(`login code ${madeAt} ${nonce}`).digest("hex")}`;
+}
+
+module.exports = { findServer, loginCode };

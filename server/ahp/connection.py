@@ -17,6 +17,7 @@ from server.ahp import rpc
 from server.ahp.addresses import ROOT, session_uri
 from server.ahp.commands import Commands, Host, envelope
 from server.ahp.followed import FollowedSession, Step
+from server.ahp.questions import keep_draft
 from server.ahp.requests import ECHOED, key_of, submissions_of
 from server.ahp.rpc import Call, Message, RpcError, text_of
 from server.auth.principal import Principal
@@ -214,10 +215,7 @@ class AhpConnection:
             case "session/activeClientRemoved":
                 one.clients.clear()
             case "chat/inputAnswerChanged":
-                request_id = str(action.get("requestId"))
-                if request_id in one.talk.state.needed:
-                    drafts = one.drafts.setdefault(request_id, {})
-                    drafts[str(action.get("questionId"))] = action.get("answer")
+                keep_draft(one.drafts, one.talk.state.needed, action)
 
     def _return(self, channel: str, action: Message, number: int, rejection: str = "") -> None:
         """Send the client its action back: taken, or rejected, so that it takes it back."""

@@ -1,5 +1,6 @@
 """Questions: what a running call asks of the user, as an input request of the protocol, and what its answer means. Pure."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from protocol.content import Question, QuestionField
@@ -42,6 +43,19 @@ def answer_of(action: Message, drafts: Message) -> AnswerQuestion:
         action=response,
         content=content if response == "accept" else {},
     )
+
+
+def keep_draft(drafts: dict[str, Message], needed: Mapping[str, Message], action: Message) -> None:
+    """Keep the answer in `chat/inputAnswerChanged`, if a question that waits has that field; those of other questions go.
+
+    `drafts`: the answers by the question. `needed`: what waits, as the session's state has it.
+    """
+    for gone in drafts.keys() - needed.keys():
+        del drafts[gone]
+    request_id, field = str(action.get("requestId")), action.get("questionId")
+    asked = needed.get(request_id, {}).get("request", {}).get("questions", ())
+    if any(one["id"] == field for one in asked):
+        drafts.setdefault(request_id, {})[str(field)] = action.get("answer")
 
 
 def _value(answer: Any) -> Any:

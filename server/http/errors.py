@@ -27,18 +27,18 @@ Handler = Callable[[Request, Exception], Awaitable[Response]]
 
 async def on_session_error(request: Request, error: Exception) -> Response:
     """Answer an error of the sessions or of the journal, such as a session that is not there or no room for one."""
-    return session_refusal(error).as_response()
+    return _answer(request, session_refusal(error))
 
 
 async def on_places_taken(request: Request, error: Exception) -> Response:
     """Answer 503: as much of this kind of work runs for this user, or for all, as may."""
-    return HTTPRefusal("unavailable", str(error), retry_after_s=BUSY_RETRY_S).as_response()
+    return _answer(request, HTTPRefusal("unavailable", str(error), retry_after_s=BUSY_RETRY_S))
 
 
 async def on_request_refused(request: Request, error: Exception) -> Response:
     """Answer with the refusal that the route raised."""
     assert isinstance(error, RequestRefused)
-    return error.refusal.as_response()
+    return _answer(request, error.refusal)
 
 
 async def on_client_gone(request: Request, error: Exception) -> Response:
@@ -51,7 +51,7 @@ async def on_http_exception(request: Request, error: Exception) -> Response:
     """Answer 404 for a path, or 405 for a method, that no route has."""
     assert isinstance(error, HTTPException)
     code = "not_found" if error.status_code == 404 else "bad_request"
-    response = HTTPRefusal(code, error.detail, status=error.status_code).as_response()
+    response = _answer(request, HTTPRefusal(code, error.detail, status=error.status_code))
     if error.status_code == 405:
         response.headers["allow"] = ", ".join(sorted(_methods(request)))
     return response
@@ -61,7 +61,11 @@ async def on_fault(request: Request, error: Exception) -> Response:
     """Answer 500 for a fault of the server. The log holds it under an id; the client is told the id alone."""
     fault = fault_id()
     log.error("fault %s: %s %s failed", fault, request.method, request.url.path, exc_info=error)
-    return HTTPRefusal("internal", fault_message(fault), id=fault).as_response()
+    return _answer(request, HTTPRefusal("internal", fault_message(fault), id=fault))
+
+
+def _answer(request: Request, refusal: HTTPRefusal) -> Response:
+    return refusal.as_response(request.scope["path"])
 
 
 def _methods(request: Request) -> set[str]:

@@ -40,9 +40,9 @@ class HTTPRefusal:
         self.retry_after_s = retry_after_s
         self.extra = extra
 
-    def as_response(self, *, openai: bool = False) -> Response:
-        """The answer of a route. `openai`: in the shape of OpenAI's API too."""
-        return Response(self._body(openai=openai), self.status, headers=self._headers())
+    def as_response(self, path: str = "") -> Response:
+        """The answer of a route. `path`: of the request, whose clients may read errors in another shape."""
+        return Response(self._body(path), self.status, headers=self._headers())
 
     async def send(self, scope: Scope, send: Send) -> None:
         """Answer an ASGI request that no route has seen, or deny a websocket's upgrade.
@@ -54,7 +54,7 @@ class HTTPRefusal:
         if websocket and "websocket.http.response" not in scope.get("extensions", {}):
             await send({"type": "websocket.close", "code": CLOSE_POLICY_VIOLATION, "reason": self.code})
             return
-        body = self._body(openai=scope["path"].startswith(OPENAI_PATHS))
+        body = self._body(scope["path"])
         headers = {**self._headers(), "content-length": str(len(body))}
         kind = "websocket.http.response" if websocket else "http.response"
         start: Message = {
@@ -65,7 +65,8 @@ class HTTPRefusal:
         await send(start)
         await send({"type": f"{kind}.body", "body": body})
 
-    def _body(self, *, openai: bool = False) -> bytes:
+    def _body(self, path: str) -> bytes:
+        openai = path.startswith(OPENAI_PATHS)
         shaped = {"error": openai_error(self.status, self.code, self.message)} if openai else {}
         return msgspec.json.encode({"code": self.code, "message": self.message, **self.extra, **shaped})
 

@@ -220,5 +220,9 @@ async def test_the_javascript_clients_drive_sessions_too(tmp_path: Path) -> None
 async def test_it_is_off_until_the_configuration_switches_it_on(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live, http_client(live.http) as http:
         refused = await http.post("/v1/chat/completions", json={"messages": [user("hi")]})
+        unknown = await http.post("/v1/embeddings", json={})
+        method = await http.get("/v1/responses")
     assert refused.status_code == 404
     assert "compatible.openai" in refused.json()["error"]["message"]
+    assert (unknown.status_code, unknown.json()["error"]["code"]) == (404, "not_found")
+    assert (method.status_code, method.json()["error"]["code"]) == (405, "bad_request")

@@ -8,10 +8,7 @@
   let ids = 0;
 
   /** The part of an address that the server knows. @param {string | URL} address */
-  const pathOf = (address) => {
-    const text = String(address);
-    return text.includes(base) ? text.slice(text.indexOf(base) + base.length) : text;
-  };
+  const pathOf = (address, text = String(address)) => (text.includes(base) ? text.slice(text.indexOf(base) + base.length) : text);
 
   window.fetch = async (address, init = {}) => {
     const id = ++ids;
@@ -59,17 +56,14 @@
       waiting.set(this.#id, (message) => this.#take(message));
       api.postMessage({ id: this.#id, kind: "open", path: pathOf(address), protocols: [protocols].flat() });
     }
-    send(data) {
-      api.postMessage({ id: this.#id, kind: "send", data });
-    }
+    send = (data) => api.postMessage({ id: this.#id, kind: "send", data });
     close(code = 1000, reason = "") {
       this.readyState = Math.max(this.readyState, 2);
       api.postMessage({ id: this.#id, kind: "close", code, reason });
     }
     #take({ event, protocol, data, code, reason }) {
       if (event === "open") Object.assign(this, { readyState: 1, protocol });
-      if (event === "close") this.readyState = 3;
-      if (event === "close") waiting.delete(this.#id);
+      if (event === "close") waiting.delete(this.#id) && (this.readyState = 3);
       const told = Object.assign(new Event(event), { data, code, reason });
       this[`on${event}`]?.(told);
       this.dispatchEvent(told);
@@ -81,10 +75,7 @@
 
   addEventListener("message", ({ data: message }) => {
     if (message.id !== undefined) return waiting.get(message.id)?.(message);
-    if (message.show !== undefined) {
-      show(message.show);
-      dispatchEvent(new PopStateEvent("popstate"));
-    }
+    if (message.show !== undefined) show(message.show), dispatchEvent(new PopStateEvent("popstate"));
     if (message.insert !== undefined) insert(message.insert);
   });
 

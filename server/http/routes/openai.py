@@ -10,7 +10,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from agent.util.places import PlacesTaken
 from protocol import events as ev
 from protocol.submissions import SetModel, UserInput
 from server.http.bodies import Bodies
@@ -31,11 +30,9 @@ from server.http.endpoints import JSON_OBJECT, Endpoint
 from server.http.requests import bad_request, caller
 from server.http.responses import json_response
 from server.journal.base import JournalError
-from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal, RequestRefused
 from server.websocket.admission import SocketAdmission
-from server.websocket.handshake import session_refusal
 from server.websocket.policy import SubmissionPolicy
 
 Answer = Response | EventStream | Whole
@@ -55,8 +52,8 @@ class Talk(NamedTuple):
     model: str
 
 
-def shaped(handler: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
-    """The handler, whose refusals have the shape that OpenAI's clients read."""
+def route(handler: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
+    """The handler, where the routes are on; a client is told not to send again what will be refused again."""
 
     async def handle(self: "OpenaiRoutes", request: Request) -> Answer:
         try:
@@ -65,15 +62,11 @@ def shaped(handler: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable
                 raise RequestRefused(refusal)
             return await handler(self, request)
         except RequestRefused as refused:
-            refusal = refused.refusal
-        except PlacesTaken as error:
-            refusal = HTTPRefusal("unavailable", str(error), retry_after_s=5)
-        except (SessionNotFound, SessionCapacityError, GoingAway, JournalError) as error:
-            refusal = session_refusal(error)
-        answer = refusal.as_response(openai=True)
-        if refusal.status == 409:
+            if refused.refusal.status != 409:
+                raise
+            answer = refused.refusal.as_response(request.scope["path"])
             answer.headers.update(NO_RETRY)
-        return answer
+            return answer
 
     handle.__doc__ = handler.__doc__
     return handle
@@ -93,14 +86,14 @@ class OpenaiRoutes:
         self._bodies = Bodies()
         self._conversations = Conversations()
 
-    @shaped
+    @route
     async def models(self, request: Request) -> Answer:
         """List the models, in the shape of OpenAI's API; `holdfast` is the one that a session has."""
         names = [openai_request.OWN_MODEL, *self._offered()]
         models = [{"id": name, "object": "model", "created": 0, "owned_by": "holdfast"} for name in names]
         return json_response({"object": "list", "data": models})
 
-    @shaped
+    @route
     async def chat(self, request: Request) -> Answer:
         """Say something to a session, as a chat completion of OpenAI's API."""
         wanted = await read_json(self._bodies, request, self._policy(request), ChatRequest)
@@ -111,7 +104,7 @@ class OpenaiRoutes:
         mapping = ChatMapping(own, int(time.time()), talk.model, with_usage=usage)
         return self._answer(talk, mapping, stream=bool(wanted.stream))
 
-    @shaped
+    @route
     async def responses(self, request: Request) -> Answer:
         """Say something to a session, as a response of OpenAI's API."""
         wanted = await read_json(self._bodies, request, self._policy(request), ResponseRequest)

@@ -1,18 +1,21 @@
-"""Finding the server: the extension finds its user's own by the file that it holds, and no other; run by Node.js, on real files and locks."""
+"""Finding the server: the extension finds its user's own by the file that it holds, and no other, and logs a browser in there; run by Node.js, on real files and locks."""
 
 import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from protocol.runtime_file import RuntimeFile, ServerPlace
+from server.auth.login_codes import LoginCodes
 from tests.support.node import node_command
 from tests.support.paths import ROOT
 
 EXTENSION = ROOT / "clients/vscode"
 FIND = "console.log(JSON.stringify(require(process.argv[1]).findServer(JSON.parse(process.argv[2]), process.env)))"
+CODES = "for (const token of ['secret', 'hft_a', 'hf_a', null]) console.log(require(process.argv[1]).loginCode(token))"
 OWN = {"url": "", "tokenFile": ""}
 
 
@@ -67,3 +70,15 @@ def test_the_extension_is_small() -> None:
     files = [*EXTENSION.glob("*.js"), *EXTENSION.glob("*.mjs"), *EXTENSION.glob("view/*.js")]
     assert sum(len(path.read_text().splitlines()) for path in files) <= 400
     assert "enabledApiProposals" not in json.loads((EXTENSION / "package.json").read_text())
+
+
+def test_a_browser_is_logged_in_by_a_code_that_works_once_and_never_by_a_token() -> None:
+    began = time.time()
+    done = subprocess.run(
+        [node_command(), "-e", CODES, str(EXTENSION / "server.js")], check=True, capture_output=True, text=True
+    )
+    code, *none = done.stdout.splitlines()
+    assert none == ["", "", ""]
+    codes = LoginCodes(began)
+    assert codes.use(code, "secret", time.time())
+    assert not codes.use(code, "secret", time.time())
