@@ -32,6 +32,9 @@ log = logging.getLogger("holdfast.journal")
 LOOK_S = 1.0
 """How often it is looked whether the database still is there and what it was, and whether it owes an answer for too long."""
 
+CLOSING_S = 5.0
+"""How long it may owe one while the journal is closed: whoever stops a server does not wait for long."""
+
 ALONE = NodesSettings()
 
 Opened = tuple[Address, Link, Appender]
@@ -122,6 +125,7 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
         self._readers.start()
         self._writer.thread.start()
         self._check: asyncio.Future[None] | None = None
+        self._answer_s: float | None = None
         self._timer = self._loop.call_later(LOOK_S, self._look)
 
     @property
@@ -155,6 +159,7 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
 
     async def aclose(self) -> None:
         """Stop cleanly; it finishes even if the caller is cancelled."""
+        self._answer_s = CLOSING_S
         if self.nodes is not None:
             await asyncio.shield(self.nodes.aclose())
         await super().aclose()
@@ -174,7 +179,7 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
     def _look(self) -> None:
         """Have the writer look at its link. Close links whose statement got no answer for too long: their threads then fail it."""
         for link in (self._writer.link, *self._readers.links):
-            if link is not None and link.abort_if_silent():
+            if link is not None and link.abort_if_silent(self._answer_s):
                 log.warning("%s gave no answer for too long: a connection is closed", self._where)
         if self._check is None or self._check.done():
             self._check = self._write_queue.put(_nothing)

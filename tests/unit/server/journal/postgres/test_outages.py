@@ -15,6 +15,7 @@ from server.journal.postgres.errors import CannotStart
 from server.journal.postgres.journal import PostgresJournal, open_postgres
 from tests.faults.harness.lengths import length
 from tests.support.network.ports import free_port
+from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.postgres.databases import Databases
 from tests.support.postgres.server import PostgresServer
 from tests.unit.server.journal.builders import accepted, begin, item, row, texts
@@ -207,6 +208,22 @@ async def test_a_password_does_not_cross_a_network_in_the_clear(server: Postgres
     journal = await open_postgres(server.tcp_url_of(own))
     await begin(journal, "s", "a")
     await journal.aclose()
+
+
+async def test_closing_while_the_server_is_silent_does_not_wait_for_an_answer_as_long_as_else(
+    server: PostgresServer, own: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.journal.postgres.journal.CLOSING_S", 0.2)
+    async with TcpProxy("127.0.0.1", int(server.options["port"])) as proxy:
+        url = f"postgresql://holdfast@127.0.0.1:{proxy.port}/{own}?connect_timeout=2"
+        journal = await open_postgres(url)
+        lease = await begin(journal, "s", "a")
+        proxy.blackhole()
+        waiting = journal.append(item(lease, 1, "b"))
+        async with asyncio.timeout(link.ANSWER_S / 2):
+            await journal.aclose()
+        with pytest.raises(Unavailable):
+            await waiting
 
 
 async def test_closing_while_the_server_is_away_ends(server: PostgresServer, own: str) -> None:
