@@ -80,7 +80,7 @@ async def test_the_page_keeps_its_place(live: Live, tabs: Tabs) -> None:
         await chat.say(said)
         await chat.idle()
         await expect(chat.answers.last).to_contain_text("Paragraph 59.")
-    await chat.live()
+    await chat.idle()
     async with still(chat):
         await scroller(chat).hover()
         await page.mouse.wheel(0, 4000)

@@ -110,7 +110,8 @@ async def test_images_come_from_listed_sources_alone(tabs: Tabs, tmp_path: Path)
     settings = {"page": {"image_sources": [listed]}}
     async with scene(tabs, tmp_path, [text(answer)], settings=settings) as at:
         await at.chat.page.route(
-            f"{listed}/**", lambda route: route.fulfill(body="<svg/>", content_type="image/svg+xml")
+            f"{listed}/**",
+            lambda route: route.fulfill(body='<svg xmlns="http://www.w3.org/2000/svg"/>', content_type="image/svg+xml"),
         )
         await at.chat.say("hello")
         await expect(at.chat.answers).to_contain_text("The end.")

@@ -6,9 +6,9 @@ import { messageOf } from "./text/format.js";
 import { Conversation } from "./state/conversation.js";
 import { enter, openedLink } from "./state/login.js";
 import { announced, current, dismiss, loginNeeded, narrow, notices, panel, sidebarOpen } from "./state/store.js";
-import { copyCode } from "./ui/clipboard.js";
+import { pressInCode } from "./ui/clipboard.js";
 import { toggleDiagram } from "./ui/diagrams.js";
-import { html } from "./ui/html.js";
+import { html, Mark } from "./ui/html.js";
 import { Approvals } from "./tools/approvals.js";
 import { Questions } from "./tools/questions.js";
 import { Plan } from "./tools/plan.js";
@@ -37,7 +37,7 @@ function Main({ conversation }) {
   const list = useRef(/** @type {import("./messages/virtual-list.js").VirtualList | null} */ (null));
   useEffect(() => listenToDrops(conversation, setOver), [conversation]);
   useEffect(() => listenToKeys(conversation, (step) => list.current?.move(step)), [conversation]);
-  const onClick = (/** @type {MouseEvent} */ event) => (copyCode(event), toggleDiagram(event));
+  const onClick = (/** @type {MouseEvent} */ event) => (void pressInCode(event), toggleDiagram(event));
   return html`<main class="main" data-over=${over} onClick=${onClick}>
     <${Header} conversation=${conversation} />
     ${finding.value > 0 && html`<${FindBar} conversation=${conversation} list=${list} />`}
@@ -133,5 +133,5 @@ try {
 } catch (error) {
   // The page itself may come from the browser's store while the server is away.
   const again = () => location.reload();
-  render(html`<main class="login"><h1>Holdfast</h1><p role="alert">${messageOf(error)}</p><button type="button" class="primary" onClick=${again}>Try again</button></main>`, root);
+  render(html`<main class="login"><h1><${Mark} /> Holdfast</h1><p role="alert">${messageOf(error)}</p><button type="button" class="primary" onClick=${again}>Try again</button></main>`, root);
 }

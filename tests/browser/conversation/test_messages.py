@@ -93,11 +93,10 @@ async def test_code_and_answers_are_copied_as_they_were_written(tabs: Tabs, tmp_
         await at.chat.idle()
         page = at.chat.page
         await at.chat.answers.get_by_role("button", name="Copy").click()
-        await expect(page.get_by_text("Copied.")).to_be_visible()
+        await expect(at.chat.answers.get_by_role("button", name="Copied")).to_be_visible()
         assert (await page.evaluate("navigator.clipboard.readText()")).strip() == CODE.strip()
-        await page.get_by_role("button", name="Dismiss").click()
         await at.chat.rows.last.locator(".actions").get_by_role("button", name="Copy").click()
-        await expect(page.get_by_text("Copied.")).to_be_visible()
+        await expect(at.chat.rows.last.locator(".actions").get_by_role("button", name="Copied")).to_be_visible()
         assert await page.evaluate("navigator.clipboard.readText()") == WHOLE
 
 

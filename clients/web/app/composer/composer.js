@@ -14,6 +14,8 @@ import { LIST_ID, usePrompts } from "./prompts.js";
 
 /** A longer text that is pasted becomes a file. */
 const PASTED_CHARS = 8_000;
+/** A field of one line, its edges with it, is lower than so many lines. */
+const ONE_LINE = 2;
 
 /** @param {{ conversation: Conversation }} props */
 export function Composer({ conversation }) {
@@ -29,6 +31,9 @@ export function Composer({ conversation }) {
     const form = /** @type {HTMLFormElement} */ (field.form);
     form.style.height = `${form.offsetHeight}px`;
     field.style.height = "auto";
+    // Measured beside its buttons, where a line ends sooner: so the same text gives the same form, however it came.
+    form.dataset.lines = "one";
+    if (text && field.scrollHeight > ONE_LINE * parseFloat(getComputedStyle(field).lineHeight)) form.dataset.lines = "many";
     field.style.height = `${Math.min(field.scrollHeight + 2, innerHeight * 0.4)}px`;
     form.style.height = "";
   }, [text]);
@@ -104,13 +109,12 @@ export function Composer({ conversation }) {
   return html`${prompts.shown}<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send("queue"))}>
     <${Uploading} conversation=${conversation} />
     <textarea ref=${area} id="message" class="composer-text" dir="auto" rows="1" enterkeyhint=${enterSends() ? "send" : "enter"} placeholder=${hint} aria-label="Message" aria-autocomplete="list" aria-controls=${prompts.active && LIST_ID} aria-activedescendant=${prompts.active} value=${text} onInput=${(/** @type {any} */ event) => write(event.target.value)} onKeyDown=${keys} onPaste=${pasted}></textarea>
+    <${FileField} field=${files} conversation=${conversation} />
+    <button type="button" class="quiet add-files" aria-label="Add files" title="Add files to the workspace (or drop or paste them)" onClick=${() => files.current?.click()}><${Icon} name="clip" /></button>
     <div class="composer-buttons">
-      <${FileField} field=${files} conversation=${conversation} />
-      <button type="button" class="quiet" aria-label="Add files" title="Add files to the workspace (or drop or paste them)" onClick=${() => files.current?.click()}><${Icon} name="clip" /></button>
-      <span class="spacer"></span>
       ${queues && html`<button type="button" class="quiet" disabled=${!sendable} onClick=${() => send("steer")} title="Joins the running turn before its next model call (Ctrl+Enter)">Steer</button>`}
       ${running && html`<button type="button" class="stop" onClick=${() => conversation.now({ type: "interrupt" })} title="Stop this turn (Esc)"><${Icon} name="stop" /> Stop</button>`}
-      <button type="submit" class="primary" disabled=${!sendable} title=${queues ? "Waits its turn (Enter)" : running ? "Goes on without the calls that wait (Enter)" : "Send (Enter)"}><${Icon} name="send" /> ${queues ? "Queue" : "Send"}</button>
+      <button type="submit" class="primary send" aria-label=${queues ? "Queue" : "Send"} disabled=${!sendable} title=${queues ? "Waits its turn (Enter)" : running ? "Goes on without the calls that wait (Enter)" : "Send (Enter)"}><${Icon} name="up" /></button>
     </div>
   </form>`;
 }

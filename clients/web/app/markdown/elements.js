@@ -7,8 +7,8 @@ import { highlight } from "./highlight.js";
 /** @typedef {import("./reading/nodes.js").Node} Node */
 
 const LINKS = new Set(["http:", "https:", "mailto:"]);
-/** Each of these runs in the direction of its own words. */
-const WRITTEN = new Set("p h3 h4 h5 h6 ul ol li blockquote td th section".split(" "));
+/** Each of these runs in the direction of its first words; paragraphs, items and cells in that of their own, by the stylesheet. */
+const WRITTEN = new Set("h3 h4 h5 h6 ul ol blockquote section".split(" "));
 /** Their content is not made of their node's children. */
 const WHOLE = new Set(["math", "img", "input", "sup", "pre"]);
 
@@ -120,6 +120,7 @@ export class ElementMaker {
       box.checked = "checked" in attrs;
       box.setAttribute("aria-label", box.checked ? "done" : "to do");
     } else if (tag === "div") {
+      made.dir = "auto";
       made.tabIndex = 0;
     } else if (tag === "section") {
       made.dataset.note = attrs.name;
@@ -140,6 +141,7 @@ export class ElementMaker {
     head.appendChild(element("span", "code-lang")).textContent = language;
     const buttons = head.appendChild(element("span"));
     if (language === "mermaid") quietButton(buttons, "diagram", "Diagram");
+    quietButton(buttons, "wrap", "Wrap");
     quietButton(buttons, "copy", "Copy");
     const pre = block.appendChild(element("pre"));
     pre.tabIndex = 0;

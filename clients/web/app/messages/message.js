@@ -7,7 +7,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { lastKey } from "../state/rows.js";
 import { enterSends } from "../state/settings.js";
 import { visible } from "../text/visible.js";
-import { copy } from "../ui/clipboard.js";
+import { CopyButton } from "../ui/clipboard.js";
 import { Folded } from "../ui/folded.js";
 import { html, Icon } from "../ui/html.js";
 import { composing } from "../ui/letters.js";
@@ -19,7 +19,7 @@ import { Versions } from "./versions.js";
 
 /** @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation }} props */
 export function AssistantMessage({ row, conversation }) {
-  const { text, reasoning, streaming, sealed, ending } = row;
+  const { text, reasoning, streaming, sealed, ending, calls } = row;
   return html`<div class="message assistant" data-streaming=${streaming}>
     <h2 class="hidden">Assistant</h2>
     ${reasoning &&
@@ -30,8 +30,8 @@ export function AssistantMessage({ row, conversation }) {
     ${streaming && !text && !reasoning && html`<p class="working"><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span></p>`}
     ${sealed && html`<p class="sealed">Cut short here: the rest was never said.</p>`}
     ${ending && html`<p class="sealed">${ending}</p>`}
-    ${!streaming && (text || ending) && html`<div class="actions" data-shown=${!text}>
-      ${text && html`<button type="button" class="quiet" onClick=${() => copy(text)}><${Icon} name="copy" /> Copy</button>`}
+    ${!streaming && (text || ending) && html`<div class="actions" data-shown=${!text} data-over=${!!calls && !ending && !sealed}>
+      ${text && html`<${CopyButton} text=${text} />`}
       ${text && html`<${LinkButton} row=${row} conversation=${conversation} />`}
       <${RetryButton} row=${row} conversation=${conversation} />
     </div>`}
@@ -65,7 +65,7 @@ export function UserMessage({ row, conversation }) {
             <${InputTime} id=${row.key.slice("input-".length)} conversation=${conversation} />
             ${conversation.drives &&
             html`<button type="button" class="quiet" onClick=${() => conversation.change(row.key, row.text)}><${Icon} name="edit" /> Edit</button>`}
-            <button type="button" class="quiet" onClick=${() => copy(row.text)}><${Icon} name="copy" /> Copy</button>
+            <${CopyButton} text=${row.text} />
             <${LinkButton} row=${row} conversation=${conversation} />
             <${Versions} turnId=${row.turn_id} conversation=${conversation} />
           </div>`}
@@ -149,6 +149,15 @@ export function NoteRow({ row: { note }, conversation }) {
   // What failed is sent again in its own place: only where nothing was sent after it.
   const prompt = conversation.view.messages.findLast((message) => message.role === "user");
   const last = conversation.notes.at(-1) === note && note.turn_id !== null && prompt?.role === "user" && prompt.turn_id === note.turn_id;
+  const past = note.tone === "bad" && conversation.notes.at(-1) !== note;
+  if (past) {
+    return html`<div class="note" data-tone="bad" data-past="true">
+      <${Folded} title=${html`<span>${visible(note.text)}</span>`} memory=${conversation.opened} name=${`note-${note.seq}/past`}>
+        ${note.advice && html`<p>${note.advice}</p>`}
+        ${note.more && html`<pre tabindex="0">${visible(note.more)}</pre>`}
+      <//>
+    </div>`;
+  }
   return html`<div class="note" data-tone=${note.tone}>
     <p>${visible(note.text)} ${note.advice && html`<span class="advice">${note.advice}</span>`}</p>
     ${note.more && html`<${Folded} title="Details" memory=${conversation.opened} name=${`note-${note.seq}`}><pre tabindex="0">${visible(note.more)}</pre><//>`}

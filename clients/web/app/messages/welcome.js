@@ -2,7 +2,7 @@
 
 /** @import { Conversation } from "../state/conversation.js" */
 import { config, panel } from "../state/store.js";
-import { html } from "../ui/html.js";
+import { html, Mark } from "../ui/html.js";
 
 const DEMO = [
   ["Show me a plan", "a checklist that is kept in view"],
@@ -22,13 +22,13 @@ export function Welcome({ conversation }) {
   const ideas = demo ? DEMO : REAL;
   if (!conversation.drives) return html`<div class="empty"><h2>Nothing was said here yet.</h2></div>`;
   return html`<div class="empty">
+    <${Mark} />
     <h2>Say what you want to be done.</h2>
-    <p>The agent works with tools in a workspace of its own, and asks you before it does what cannot be taken back.</p>
+    <p class="faint">The agent asks you before it does what cannot be taken back, and goes on while this page is closed.</p>
     <ul class="ideas" aria-label="Things to try">
       ${ideas.map(([text, why]) => html`<li><button type="button" class="idea" onClick=${() => conversation.suggested.value = { text }}><span>${text}</span><span class="faint">${why}</span></button></li>`)}
     </ul>
-    <p class="faint">The session lives on the server: close this page, lose the network, come back from another device; it goes on.</p>
-    ${demo && html`<p class="faint" title=${model_reason ?? ""}>The built-in demo model answers here: no key, no cost, not much of a mind. <button type="button" class="link" onClick=${() => (panel.value = "about")}>How to get a real one</button></p>`}
+    ${demo && html`<p class="faint" title=${model_reason ?? ""}>The built-in demo model answers here. <button type="button" class="link" onClick=${() => (panel.value = "about")}>How to get a real one</button></p>`}
     ${sandbox?.shell === false && html`<p class="faint">Commands cannot be run on this server: ${sandbox.reason}</p>`}
   </div>`;
 }

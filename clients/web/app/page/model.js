@@ -21,7 +21,7 @@ export function ModelChoice({ conversation }) {
   const effort = (session.sessionId === null ? chosen.value?.reasoning_effort : view.reasoning_effort) ?? "";
   const known = models.some((one) => one.model === now) || !now;
   const choose = (/** @type {string} */ name) => name && name !== now && conversation.use(name, "");
-  if (!conversation.choosesModel) return html`<span class="model faint" title=${conversation.drives ? "The model that answers. Your link does not let you set it." : "The model that answers"}>${now}</span>`;
+  if (!conversation.choosesModel) return html`<span class="model faint" title=${conversation.drives ? "The model that answers. Your link does not let you set it." : "The model that answers"}>${models.find((one) => one.model === now)?.label || now}</span>`;
   if (other) {
     const done = (/** @type {Event} */ event) => {
       event.preventDefault();
@@ -39,17 +39,17 @@ export function ModelChoice({ conversation }) {
       ${models.map((one) => html`<option key=${one.model} value=${one.model}>${modelLabel(one)}</option>`)}
       ${allow_other_models && html`<option value=${OTHER}>Another…</option>`}
     <//>
-    <${Choice} says=${effort ? `effort: ${effort}` : "effort"} label="Reasoning effort" title="How long the model thinks before it answers" value=${effort} change=${(/** @type {any} */ event) => conversation.use(now, event.target.value)}>
+    <${Choice} name="choice-effort" icon="think" says=${effort || "auto"} label="Reasoning effort" title="How long the model thinks before it answers" value=${effort} change=${(/** @type {any} */ event) => conversation.use(now, event.target.value)}>
       ${EFFORTS.map(([value, words]) => html`<option key=${value} value=${value}>${`Thinks: ${words}`}</option>`)}
     <//>`;
 }
 
 /**
  * A choice that shows few words while it is closed, and all of them while it is open: the browser's own, under a label.
- * @param {{ says: string, label: string, title: string, value: string, change: (event: Event) => void, children?: any }} props
+ * @param {{ says: string, label: string, title: string, value: string, change: (event: Event) => void, name?: string, icon?: import("../ui/html.js").IconName, children?: any }} props
  */
-function Choice({ says, label, title, value, change, children }) {
-  return html`<span class="choice" title=${title}><span class="choice-says" aria-hidden="true">${says}</span><${Icon} name="fold" />
+function Choice({ says, label, title, value, change, name = "", icon, children }) {
+  return html`<span class=${`choice ${name}`} title=${title}>${icon && html`<${Icon} name=${icon} />`}<span class="choice-says" aria-hidden="true">${says}</span><${Icon} name="fold" />
     <select aria-label=${label} value=${value} onChange=${change}>${children}</select>
   </span>`;
 }

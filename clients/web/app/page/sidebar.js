@@ -8,7 +8,7 @@ import { isTimeToAsk, unseen } from "../state/news.js";
 import { config, current, deleting, guest, me, narrow, panel, refreshSessions, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
 import { waitingCalls } from "../panels/waiting.js";
 import { daysOf, plural } from "../text/format.js";
-import { CTRL, html, Icon } from "../ui/html.js";
+import { CTRL, html, Icon, Mark } from "../ui/html.js";
 import { SessionLine } from "./session-entry.js";
 
 const REFRESH_MS = 5_000;
@@ -27,16 +27,16 @@ export function Sidebar() {
   };
   return html`<nav class="sidebar" aria-label="Sessions" data-open=${sidebarOpen.value} onKeyDown=${escape}>
     <div class="sidebar-head">
-      <span class="brand">Holdfast</span>
+      <span class="brand"><${Mark} /> Holdfast</span>
       <button type="button" class="quiet close-button" aria-label="Close the list of sessions" onClick=${() => (sidebarOpen.value = false)}><${Icon} name="close" /></button>
     </div>
     ${guest.value ? html`<p class="invited faint">You came by a link into one session. Others are not shown, and new ones need a login.</p>` : html`<${OwnSessions} />`}
     <div class="sidebar-foot">
-      <span class="faint who"><bdi>${guest.value ? "Guest" : me.value?.name || me.value?.user_id}</bdi>${config.value?.demo ? " · demo model" : ""}</span>
+      <span class="faint who"><bdi>${guest.value ? "Guest" : me.value?.name || me.value?.user_id}</bdi></span>
       <button type="button" class="quiet" aria-label="Settings" title="Settings" onClick=${() => (panel.value = "settings")}><${Icon} name="settings" /></button>
       <button type="button" class="quiet" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${() => (panel.value = "keys")}><span class="key-mark" aria-hidden="true">?</span></button>
       <button type="button" class="quiet" aria-label="About this server" title="About this server" onClick=${() => (panel.value = "about")}><${Icon} name="info" /></button>
-      ${config.value?.auth.token !== false && html`<button type="button" class="link" onClick=${() => logOut().catch(showError)}>${guest.value ? "Leave" : "Log out"}</button>`}
+      ${config.value?.auth.token !== false && html`<button type="button" class="quiet" aria-label=${guest.value ? "Leave" : "Log out"} title=${guest.value ? "Leave" : "Log out"} onClick=${() => logOut().catch(showError)}><${Icon} name="logout" /></button>`}
     </div>
   </nav>`;
 }

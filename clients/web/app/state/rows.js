@@ -7,7 +7,7 @@
 /**
  * One row. `key` stays the same while a row grows, and when a call that was open has its result.
  * @typedef {{ key: string, kind: "user", text: string, turn_id: string, images?: Wire.ImageFile[] }
- *   | { key: string, kind: "assistant", text: string, reasoning: string, sealed: boolean, streaming: boolean, ending?: string }
+ *   | { key: string, kind: "assistant", text: string, reasoning: string, sealed: boolean, streaming: boolean, ending?: string, calls?: number }
  *   | { key: string, kind: "tool", tool: string, arguments: Wire.ToolCall["arguments"], malformed?: string, edited: boolean,
  *       state: Wire.OpenCall["state"] | Wire.ToolMessage["state"], output: string, open: boolean, success: boolean,
  *       truncated: boolean, duration_ms: number, tool_call_id: string, steps: Wire.Step[] }
@@ -126,7 +126,7 @@ function rowOf(message, caller) {
   if (message.role === "user") return { key: `input-${message.submission_id}`, kind: "user", text: message.text, turn_id: message.turn_id, images: message.images };
   if (message.role === "assistant") {
     const { message_id, text, reasoning, sealed } = message;
-    return { key: message_id, kind: "assistant", text, reasoning, sealed, streaming: false, ending: endingOf(message) };
+    return { key: message_id, kind: "assistant", text, reasoning, sealed, streaming: false, ending: endingOf(message), calls: message.tool_calls.length };
   }
   const call = caller?.tool_calls.find((call) => call.tool_call_id === message.tool_call_id);
   const { tool_call_id, tool, output, success, truncated, duration_ms, state } = message;

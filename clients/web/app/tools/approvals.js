@@ -9,6 +9,7 @@ import { overlayOpen } from "../ui/dialog.js";
 import { html } from "../ui/html.js";
 import { letters } from "../ui/letters.js";
 import { CallArguments } from "./arguments.js";
+import { commandOf } from "./calls.js";
 
 /** @param {{ conversation: Conversation }} props */
 export function Approvals({ conversation }) {
@@ -44,7 +45,7 @@ export function Approvals({ conversation }) {
     ${free.length > 1 &&
     access !== "read" &&
     html`<div class="buttons all">
-      <button type="button" class="primary" onClick=${() => all(true)}>Approve all ${free.length}</button>
+      <button type="button" onClick=${() => all(true)}>Approve all ${free.length}</button>
       <button type="button" onClick=${() => all(false)}>Reject all</button>
     </div>`}
   </section>`;
@@ -76,10 +77,13 @@ function PendingCall({ pending, next, conversation }) {
   const [mode, setMode] = useState(/** @type {"look" | "edit" | "reject"} */ ("look"));
   const { tool_call_id, tool, reason, grant } = pending;
   const sent = conversation.answered.has(tool_call_id);
+  // The command itself stands below.
+  const command = commandOf(tool, pending.arguments);
+  const why = command !== null && reason.endsWith(`: ${command}`) ? reason.slice(0, -command.length - 2) : reason;
   const answer = (/** @type {Omit<Approval, "tool_call_id">} */ given) => conversation.answer([{ tool_call_id, ...given }]);
   const back = () => setMode("look");
   return html`<article class="pending" aria-label=${visible(tool)} data-next=${next}>
-    <h3><span class="tool-name">${visible(tool)}</span> <span class="faint"><bdi>${visible(reason)}</bdi></span></h3>
+    <h3><span class="tool-name">${visible(tool)}</span> <span class="faint"><bdi>${visible(why)}</bdi></span></h3>
     ${mode === "edit" ? html`<${EditArguments} pending=${pending} answer=${answer} back=${back} />` : html`<${CallArguments} tool=${tool} given=${pending.arguments} whole=${true} />`}
     ${mode === "reject" && html`<${Reject} grant=${grant} answer=${answer} back=${back} />`}
     ${sent

@@ -34,6 +34,12 @@ export function commandOf(tool, given) {
   return name === null ? null : String(given[name]);
 }
 
+/** What in a command loses work, passes a check over, or runs what was just loaded. A help for the eye: what is not here may do so too. */
+const RISKS = /(\brm\s+-\w*[rRf]\w*|--force\b\S*|--hard\b|--no-verify\b|\bpush\s+-f\b|\bsudo\b|\bmkfs\S*|\bdd\s+if=|\|\s*(?:sudo\s+)?(?:ba|z|da)?sh\b)/g;
+
+/** The text in parts of which each second one is risky. @param {string} command */
+export const riskParts = (command) => command.split(RISKS);
+
 /** The argument that holds the command. @param {string} tool @param {Arguments} given */
 function commandName(tool, given) {
   if (!/bash|shell|terminal|exec|run|command|sandbox/i.test(tool)) return null;

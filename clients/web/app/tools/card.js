@@ -8,6 +8,7 @@ import { counts, isPatch, patchIn } from "../text/diff.js";
 import { duration, money, plural } from "../text/format.js";
 import { tableOf } from "../text/tables.js";
 import { visible } from "../text/visible.js";
+import { CopyButton } from "../ui/clipboard.js";
 import { Folded } from "../ui/folded.js";
 import { html, Icon } from "../ui/html.js";
 import { CallArguments } from "./arguments.js";
@@ -40,6 +41,7 @@ export function ToolCard({ row, conversation }) {
   if (state === "running" && (output || row.steps.length) && !known.has(key)) known.set(key, true);
   const open = (state === "failed" || isSmallChange(row));
   const file = !going && success ? writtenFile(tool, row.arguments) : null;
+  const command = commandOf(tool, row.arguments);
   const link = file && conversation.fileLink(file);
   return html`<div class="tool" data-state=${state} data-tool=${tool}>
     <${Folded} title=${html`<${Title} row=${row} state=${state} conversation=${conversation} />`} open=${open} memory=${known} name=${key} key=${`${key}-${known.get(key) ?? open}`}>
@@ -47,6 +49,7 @@ export function ToolCard({ row, conversation }) {
       ${row.malformed !== undefined && html`<p class="bad">The model wrote arguments that are no JSON object:</p><pre tabindex="0">${visible(row.malformed)}</pre>`}
       ${row.steps.length > 0 && html`<${Steps} steps=${row.steps} name=${key} memory=${known} />`}
       ${(output || going) && html`<${Output} tool=${tool} given=${row.arguments} output=${output} live=${going} />`}
+      ${output && !going && html`<div class="buttons copying"><${CopyButton} text=${output} says="Copy output" />${command !== null && html`<${CopyButton} text=${command} says="Copy command" />`}</div>`}
       ${row.truncated && html`<p class="faint">This output is not whole: the server cut it.</p>`}
     <//>
     ${link && html`<p class="tool-file"><${Icon} name="file" /><a href=${link} download><bdi>${visible(file)}</bdi></a></p>`}
@@ -59,9 +62,11 @@ function Title({ row, state, conversation }) {
   const { says, icon } = STATES[state] ?? STATES.requested;
   void conversation.learnt.value;
   const cost = conversation.costs.get(tool_call_id);
+  // The exit code beside it says that it failed.
+  const said = state === "failed" && commandOf(tool, row.arguments) !== null && (exitCode(row.output) || endedBy(row.output)) ? html`<span class="hidden">${says}</span>` : says;
   return html`<span class="tool-name">${visible(tool)}</span> <span class="tool-gist"><bdi>${summaryOf(tool, row.arguments)}</bdi></span>
     <${Brief} row=${row} />
-    <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${says}${duration_ms > 0 && ` · ${duration(duration_ms)}`}${cost ? ` · ${money(cost)}` : ""}${state === "running" && html`<${Since} at=${conversation.started.get(tool_call_id)} />`}</span>`;
+    <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${said}${duration_ms > 0 && ` · ${duration(duration_ms)}`}${cost ? ` · ${money(cost)}` : ""}${state === "running" && html`<${Since} at=${conversation.started.get(tool_call_id)} />`}</span>`;
 }
 
 /** What came of it, in a word. @param {{ row: ToolRow }} props */

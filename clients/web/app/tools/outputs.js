@@ -10,7 +10,7 @@ import { exact, exactLine, visible } from "../text/visible.js";
 import { html } from "../ui/html.js";
 import { highlight } from "../markdown/highlight.js";
 import { Markdown } from "../markdown/markdown.js";
-import { commandOf, languageOf } from "./calls.js";
+import { commandOf, languageOf, riskParts } from "./calls.js";
 
 /** Longer text is cut for display; the whole is in the export. */
 const SHOWN_CHARS = 60_000;
@@ -65,7 +65,7 @@ function Terminal({ text, live }) {
 
 /** @param {{ command: string }} props */
 export function Command({ command }) {
-  return html`<pre class="terminal command" tabindex="0" role="group" aria-label="Command"><span class="prompt" aria-hidden="true">$ </span>${exact(command)}</pre>`;
+  return html`<pre class="terminal command" tabindex="0" role="group" aria-label="Command"><span class="prompt" aria-hidden="true">$ </span>${riskParts(exact(command)).map((part, at) => (at % 2 ? html`<mark class="risk" title="Look twice: this may lose work">${part}</mark>` : part))}</pre>`;
 }
 
 /** @param {{ lines: DiffLine[], whole?: boolean }} props `whole`: with all lines, also those that do not change */

@@ -1,13 +1,17 @@
 // Clipboard: copies texts and code blocks, and tells the reader whether that worked.
 
+import { useEffect, useState } from "preact/hooks";
 import { announced, notify } from "../state/store.js";
+import { html, Icon } from "./html.js";
+
+/** How long a button says that its text was copied. */
+const COPIED_MS = 2000;
 
 /** Whether it was copied. @param {string} text */
-export async function copy(text) {
+async function written(text) {
   try {
     await navigator.clipboard.writeText(text);
     announced.value = "Copied";
-    notify("Copied.", {}, 2000);
     return true;
   } catch {
     notify("The browser did not allow copying.", { tone: "bad" });
@@ -15,9 +19,35 @@ export async function copy(text) {
   }
 }
 
-/** Copies code: the buttons of code blocks are made outside of this library. @param {MouseEvent} event */
-export function copyCode(event) {
-  const button = /** @type {HTMLElement} */ (event.target).closest?.("[data-copy]");
-  const code = button?.closest(".code")?.querySelector("code");
-  if (code) void copy(code.textContent ?? "");
+/** Copies, and says so at the edge. Gives whether it was copied. @param {string} text */
+export async function copy(text) {
+  const copied = await written(text);
+  if (copied) notify("Copied.", {}, COPIED_MS);
+  return copied;
+}
+
+/** A button that copies, and says so itself. @param {{ text: string, says?: string }} props */
+export function CopyButton({ text, says = "Copy" }) {
+  const [copied, setCopied] = useState(false);
+  useEffect(() => {
+    if (!copied) return;
+    const timer = setTimeout(() => setCopied(false), COPIED_MS);
+    return () => clearTimeout(timer);
+  }, [copied]);
+  return html`<button type="button" class="quiet" onClick=${async () => setCopied(await written(text))}><${Icon} name=${copied ? "check" : "copy"} /> ${copied ? "Copied" : says}</button>`;
+}
+
+/** Copies code, or wraps its lines: the buttons of code blocks are made outside of this library. @param {MouseEvent} event */
+export async function pressInCode(event) {
+  const button = /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (event.target).closest?.("[data-copy], [data-wrap]"));
+  const block = /** @type {HTMLElement | null | undefined} */ (button?.closest(".code"));
+  if (!button || !block) return;
+  if ("wrap" in button.dataset) {
+    const wraps = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(wraps));
+    block.dataset.wraps = String(wraps);
+  } else if (await written(block.querySelector("code")?.textContent ?? "")) {
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = "Copy"), COPIED_MS);
+  }
 }

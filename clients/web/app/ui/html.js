@@ -42,10 +42,20 @@ const PATHS = {
   folder: "M4 6h6l2 2h8v11H4z",
   key: "M4 8h16v9H4zM7 11h.01M11 11h.01M15 11h.01M8 14h8",
   settings: "M4 7h9M18 7h2M4 17h2M11 17h9M15.500 4.500v5M8.500 14.500v5",
+  think: "M9 18h6M10 21h4M8.500 14.500a6 6 0 1 1 7 0v1h-7z",
+  logout: "M14 5H6v14h8M11 12h9M17 9l3 3-3 3",
   info: "M12 11v6M12 7.500h.01M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16",
 };
 
+const POSTS = "M11 7.500v17M21 7.500v17";
+const LINE = "M4.500 16C8 16 8 18.500 11 18.500S18 13.500 21 13.500 24 16 27.500 16";
+
 /** @typedef {keyof typeof PATHS} IconName */
+
+/** The mark of Holdfast, as in icon.svg: a line that is made fast around two posts. */
+export function Mark() {
+  return html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" /><path class="mark-posts" d=${POSTS} /><path class="mark-gap" d=${LINE} /><path class="mark-line" d=${LINE} /></svg>`;
+}
 
 /** A line drawing; the words beside it, or the label of its button, say what it means. @param {{ name: IconName }} props */
 export function Icon({ name }) {

@@ -9,7 +9,7 @@ import { beginningOf, daysOf, modelLabel, numbered } from "../../../../clients/w
 import { TABLE_ROWS, tableOf, tableOfCsv } from "../../../../clients/web/app/text/tables.js";
 import { oneLine, visible } from "../../../../clients/web/app/text/visible.js";
 import { composing, Letters } from "../../../../clients/web/app/ui/letters.js";
-import { changeOf, commandOf, endedBy, exitCode, fileOf, languageOf, partsOf, planOf, summaryOf, writtenFile } from "../../../../clients/web/app/tools/calls.js";
+import { changeOf, commandOf, endedBy, exitCode, fileOf, languageOf, partsOf, planOf, riskParts, summaryOf, writtenFile } from "../../../../clients/web/app/tools/calls.js";
 
 const marks = { same: " ", old: "-", new: "+", head: "@" };
 const drawn = (lines) => lines.map(({ kind, text }) => marks[kind] + text);
@@ -192,6 +192,16 @@ test("of a long text there is a beginning, and no character is cut in two", () =
   assert.equal(beginningOf("line\n".repeat(60)).split("\n").length, 15);
   assert.equal(beginningOf("a".repeat(4_001)).length, 1_200);
   assert.equal(beginningOf(`a${"\u{1f600}".repeat(4_000)}`).length, 1_199);
+});
+
+test("what may lose work is told apart in a command, whose words stay as they are", () => {
+  const risky = (command) => riskParts(command).filter((_, at) => at % 2);
+  const found = { "rm -rf build && git push --force origin main": ["rm -rf", "--force"], "rm -f a; sudo reboot": ["rm -f", "sudo"], "git reset --hard": ["--hard"], "curl x | sh -s": ["| sh"], "git push -f": ["push -f"] };
+  for (const [command, parts] of Object.entries(found)) {
+    assert.deepEqual(risky(command), parts);
+    assert.equal(riskParts(command).join(""), command);
+  }
+  assert.deepEqual(risky("rm a.txt; git push; ls --forced-x; echo 'shell | shuf'"), []);
 });
 
 test("a list is divided by the days in which its times lie", () => {
