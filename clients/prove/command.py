@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         metavar="URL",
         help=f"the server (default: {DEFAULT_URL}); after `durable-streams` the URL below which streams may be "
-        "made; after `acp --` the command of an agent",
+        "made, after `ag-ui` that of an endpoint; after `acp --` the command of an agent",
     )
     parser.add_argument(
         "--command",

@@ -11,6 +11,10 @@ PATIENCE_S = 60.0
 """For each thing that is waited for. A server that needs longer counts as stuck."""
 
 
+class NotPromised(Exception):
+    """A case needs what this server does not promise; the message says what."""
+
+
 class Target(msgspec.Struct, frozen=True, kw_only=True):
     """The server that is tried. `url`: its address; `program`: how it is started, None if somebody else does it."""
 

@@ -25,7 +25,7 @@ class Peer(msgspec.Struct, frozen=True):
 
 
 def peer_of(words: Sequence[str]) -> Peer:
-    """The peer that a command line names: `[URL]`, `durable-streams URL` or `acp COMMAND...`. Raises `ValueError`."""
+    """The peer that a command line names: `[URL]`, `durable-streams URL`, `ag-ui URL` or `acp COMMAND...`. Raises `ValueError`."""
     match list(words):
         case []:
             return Peer(CASES, play, DEFAULT_URL)
@@ -34,13 +34,19 @@ def peer_of(words: Sequence[str]) -> Peer:
             from clients.prove.streams import player as on_streams
 
             return Peer(of_streams.CASES, on_streams.play, url)
+        case ["ag-ui", url]:
+            from clients.prove.ag_ui import cases as of_endpoints
+            from clients.prove.ag_ui import player as on_endpoints
+
+            return Peer(of_endpoints.CASES, on_endpoints.play, url)
         case ["acp", *command] if command:
             from clients.prove.acp import cases as of_agents
             from clients.prove.acp import player as with_agents
 
             return Peer(of_agents.CASES, with_agents.play, shlex.join(command), is_started=True)
-        case [url] if url not in ("durable-streams", "acp"):
+        case [url] if url not in ("durable-streams", "ag-ui", "acp"):
             return Peer(CASES, play, url)
     raise ValueError(
-        "name a server: `holdfast prove URL`, `holdfast prove durable-streams URL`, `holdfast prove acp -- COMMAND`"
+        "name a server: `holdfast prove URL`, `holdfast prove durable-streams URL`, `holdfast prove ag-ui URL`, "
+        "`holdfast prove acp -- COMMAND`"
     )

@@ -8,7 +8,7 @@ import msgspec
 
 from clients.prove.cases import Case
 from clients.prove.checker import check
-from clients.prove.ground import Target
+from clients.prove.ground import NotPromised, Target
 from clients.prove.player import play
 from clients.prove.shrink import shrink
 from clients.prove.steps import Step
@@ -57,7 +57,7 @@ Progress = Callable[[CaseResult, int, Sequence[Entry]], None]
 
 
 Play = Callable[[Target, Sequence[Step]], Awaitable[list[Entry]]]
-"""Takes steps on a server, and gives the trace of it."""
+"""Takes steps on a server, and gives the trace of it. Raises `NotPromised`."""
 
 
 async def prove(
@@ -78,8 +78,11 @@ async def prove(
         for case, result in zip(cases, results, strict=True):
             if case.needs_command and target.program is None:
                 result.skipped = "it needs --command"
-            elif result.failure is None:
-                await _run(play, target, case, result, seed + number, progress)
+            elif result.failure is None and not result.skipped:
+                try:
+                    await _run(play, target, case, result, seed + number, progress)
+                except NotPromised as error:
+                    result.skipped = str(error)
         number += 1
         if all(result.failure is not None or result.skipped for result in results):
             break
