@@ -6,16 +6,17 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import PurePosixPath
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from agent.policy.policy import NOTES_PATH
 from agent.tools import Workspace, WorkspaceError
 from agent.util.executors import HolderExecutor, WorkExecutor
-from agent.util.places import Holder
+from agent.util.places import Holder, PlaceLimits, Places
 from agent.workspace.agents_md import digest_of
 from agent.workspace.paths import InWorkspace, NotInWorkspace
 from agent.workspace.shown.images import media_type as image_media_type
@@ -35,6 +36,9 @@ from server.util.refusal import HTTPRefusal
 log = logging.getLogger("holdfast.files")
 
 CHUNK_BYTES: Final = 262_144
+
+ARCHIVES: Final = PlaceLimits(total=64, per_user=8, per_session=4)
+"""Archives that are sent at once: each keeps the list of its files, some megabytes, for as long as its client takes."""
 
 # A model may have written the file, so no browser may show it as a page of this server.
 DOWNLOAD_HEADERS: Final = {
@@ -62,6 +66,7 @@ class FileRoutes:
         self._disk = disk
         self._storage = storage
         self._bodies = Bodies()
+        self._archives = Places("archives", ARCHIVES)
 
     async def list(self, request: Request) -> Response:
         """List the files of a session's workspace."""
@@ -86,13 +91,17 @@ class FileRoutes:
         row, workspace, disk = await self._files(request, "read")
         path = request.query_params.get("path", "") or "."
         pieces = zip_pieces(workspace, path)
-        try:
-            first = await disk.run(partial(next, pieces))
-        except WorkspaceError as error:
-            return HTTPRefusal("not_found", str(error)).as_response()
+        with ExitStack() as place:
+            place.callback(self._archives.take_now(disk.holder))
+            try:
+                first = await disk.run(partial(next, pieces))
+            except WorkspaceError as error:
+                return HTTPRefusal("not_found", str(error)).as_response()
+            sent = place.pop_all()
         name = quote(PurePosixPath(path).name or f"session-{row.session_id[:8]}")
         headers = {**DOWNLOAD_HEADERS, "content-disposition": f"attachment; filename*=UTF-8''{name}.zip"}
-        return StreamingResponse(_pieces(first, pieces, disk), media_type="application/zip", headers=headers)
+        content = _pieces(first, pieces, disk)
+        return _Archive(sent.close, content, media_type="application/zip", headers=headers)
 
     async def upload(self, request: Request) -> Response:
         """Upload a file; one of the same name is replaced, unless `If-None-Match: *` forbids it (RFC 9110, 13.1.2)."""
@@ -167,6 +176,21 @@ def _opened(workspace: Workspace, path: str) -> tuple[BinaryIO, str]:
         file.close()
         raise
     return file, media_type or "application/octet-stream"
+
+
+class _Archive(StreamingResponse):
+    """An archive; `ended` is called when it was sent, or its client has gone."""
+
+    def __init__(self, ended: Callable[[], None], *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._ended = ended
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._ended()
 
 
 async def _pieces(first: bytes, rest: Iterator[bytes], disk: HolderExecutor) -> AsyncIterator[bytes]:

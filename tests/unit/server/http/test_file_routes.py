@@ -1,5 +1,6 @@
 """Files over HTTP: up to a session's workspace and down from it, by the workspace's own rules."""
 
+import contextlib
 import io
 import os
 import zipfile
@@ -13,6 +14,7 @@ import pytest
 from tests.support.application import settings_for
 from tests.support.live import Live, client, listening
 from tests.support.network.http_client import http_client
+from tests.support.polling import eventually
 
 
 @pytest.fixture
@@ -159,3 +161,18 @@ async def test_a_folder_is_downloaded_as_a_zip(files: httpx.AsyncClient) -> None
         assert archive.namelist() == ["data/deep/owls 🦉.txt"]
     for path in ("nothing", "a.txt", "../.."):
         assert (await files.get("../archive", params={"path": path})).status_code == 404
+
+
+async def test_archives_that_nobody_takes_are_few_and_give_their_places_back(files: httpx.AsyncClient) -> None:
+    for number in range(5):
+        await files.put(f"{number}.bin", content=os.urandom(1_900_000))
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(4):
+            assert (await stack.enter_async_context(files.stream("GET", "../archive"))).status_code == 200
+        refused = await files.get("../archive")
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+
+    async def taken() -> bool:
+        return (await files.get("../archive")).status_code == 200
+
+    await eventually(taken)
