@@ -15,7 +15,7 @@ from starlette.types import Scope
 from agent.models.types import ModelInfo
 from agent.tools import ToolRouter
 from server import __version__
-from server.ahp.endpoint import AhpEndpoint, ahp_rules
+from server.ahp.rules import ahp_rules
 from server.auth.authenticator import Authenticator
 from server.auth.authorization import AccessRules
 from server.auth.principal import Principal
@@ -155,9 +155,6 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
     settings, sessions, authenticator = parts.settings, running.manager, running.authenticator
     admission = SocketAdmission(parts.sockets, settings.limits(), settings.socket.sockets_max)
     endpoint = SocketEndpoint(sessions, parts.is_demo, parts.metrics, admission)
-    models = partial(_offered_models, parts)
-    modes = list(settings.policy.policy().mode_names)
-    ahp = AhpEndpoint(sessions, parts.toolsets.projects, parts.executors.disk, models, modes, parts.metrics, admission)
     metrics = parts.metrics.text if settings.metrics.enabled else None
     handlers = [
         PageRoutes(settings.auth.frame_ancestors, settings.page.image_sources),
@@ -185,10 +182,18 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
     ]
     return [
         *(WebSocketRoute(rule.path, endpoint) for rule in WEBSOCKET_RULES),
-        *(WebSocketRoute(rule.path, ahp) for rule in ahp_rules(settings.compatible.ahp)),
+        *(_ahp_routes(parts, sessions, admission) if settings.compatible.ahp else ()),
         WebSocketRoute("/{path:path}", NoSuchRoute()),
         *starlette_routes(handlers),
     ]
+
+
+def _ahp_routes(parts: Parts, sessions: SessionManager, admission: SocketAdmission) -> list[BaseRoute]:
+    from server.ahp.endpoint import AhpEndpoint  # most servers do not serve it, and start sooner without
+
+    models, modes = partial(_offered_models, parts), list(parts.settings.policy.policy().mode_names)
+    ahp = AhpEndpoint(sessions, parts.toolsets.projects, parts.executors.disk, models, modes, parts.metrics, admission)
+    return [WebSocketRoute(rule.path, ahp) for rule in ahp_rules(served=True)]
 
 
 async def _open_tools(parts: Parts, sessions: SessionManager, row: SessionRow) -> ToolRouter:

@@ -1,8 +1,7 @@
 """Endpoint: serves `GET /ahp`. Checks the request, then runs a connection or refuses the upgrade."""
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable
 from weakref import WeakSet
 
 from starlette.types import Receive, Scope, Send
@@ -14,7 +13,6 @@ from protocol import SUBPROTOCOL_KEY, SUBPROTOCOL_TICKET
 from server.ahp.commands import Host
 from server.ahp.connection import AhpConnection
 from server.ahp.rpc import Message
-from server.auth.authorization import Rule
 from server.auth.principal import Principal
 from server.sessions.manager import SessionManager
 from server.telemetry.metrics import Metrics
@@ -23,14 +21,6 @@ from server.util.refusal import RequestRefused
 from server.websocket.admission import SocketAdmission
 
 log = logging.getLogger("holdfast.ahp")
-
-RULES: Final = (Rule("/ahp", "sessions"), Rule("/", "sessions"))
-"""What the upgrade needs, by path. VS Code knows of no path."""
-
-
-def ahp_rules(served: bool) -> Sequence[Rule]:
-    """The paths at which the protocol is served, if it is."""
-    return RULES if served else ()
 
 
 class AhpEndpoint:

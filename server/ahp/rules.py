@@ -1,0 +1,14 @@
+"""Rules: the paths at which the protocol is served, and what they need. Apart from the endpoint, which is imported where it is served."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from server.auth.authorization import Rule
+
+RULES: Final = (Rule("/ahp", "sessions"), Rule("/", "sessions"))
+"""What the upgrade needs, by path. VS Code knows of no path."""
+
+
+def ahp_rules(served: bool) -> Sequence[Rule]:
+    """The paths at which the protocol is served, if it is."""
+    return RULES if served else ()
