@@ -40,6 +40,7 @@ from server.sessions.manager import SessionManager
 from server.sessions.nodes.leaving import hand_over
 from server.sessions.quotas import USERS_MAX, Quotas
 from server.sessions.registry import SessionRegistry, SessionServices
+from server.sessions.rows import load_options
 from server.sessions.sandbox_claims import SandboxCollector
 from server.sessions.storage import StorageAccount
 from server.sessions.toolset import ToolsetFactory
@@ -258,8 +259,14 @@ def _session_manager(
     factory = SessionFactory(
         models_for=lambda token, holder: OwnerModelClient(parts.models, token, holder),
         tools_for=tools_for,
-        rules_for=lambda tools, user_id: make_rules(
-            parts.settings, parts.models, parts.known_secrets, tools, lambda: quotas.refuse(user_id), parts.offered()
+        rules_for=lambda tools, row: make_rules(
+            parts.settings,
+            parts.models,
+            parts.known_secrets,
+            tools,
+            lambda: quotas.refuse(row.user_id),
+            parts.offered(),
+            load_options(row.options).instructions,
         ),
         observer_for=lambda row: observers.create(row.session_id, row.user_id),
         spoken=lambda: NEWEST if nodes is None else nodes.spoken,

@@ -189,6 +189,12 @@ class McpText(msgspec.Struct):
     text: str
 
 
+class Instructions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a user wants models to be told in their sessions."""
+
+    instructions: Annotated[str, Meta(max_length=2_000, description="empty: nothing")]
+
+
 class ShareRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The link to create."""
 

@@ -297,11 +297,16 @@ class Journal(Protocol):
     async def forget_deleted(self, before: str, most: int) -> int:
         """Remove the tombstones of up to `most` sessions deleted before this time (as in `SessionRow`); how many.
 
-        Afterwards such a session is one that never was: `NotFound`.
-        """
+        Afterwards such a session is one that never was: `NotFound`."""
 
     async def spent(self, user_id: str, day: str) -> Spent:
         """What the user's model calls cost that day, including those of sessions deleted since."""
+
+    async def instructions(self, user_id: str) -> str:
+        """What the user wants models to be told in new sessions; empty: nothing."""
+
+    async def instruct(self, user_id: str, text: str) -> None:
+        """Keep this in place of the user's instructions."""
 
     async def unfinished(self) -> builtins.list[str]:
         """The ids of the sessions whose row says that work is under way."""
@@ -309,21 +314,18 @@ class Journal(Protocol):
     async def stale(self, before: str, empty_before: str, most: int) -> builtins.list[str]:
         """Sessions last active before `before`, or without messages before `empty_before`, the oldest first.
 
-        Leaves out sessions in which work is under way or waits.
-        """
+        Leaves out sessions in which work is under way or waits."""
 
     async def good_position(self, session_id: str, epoch: str, seq: int) -> bool:
         """Whether every event up to `seq`, as it was in `epoch`, is still stored.
 
-        Position 0 is good in any epoch. Without an epoch no other position is good. Raises `Deleted`, `NotFound` for other positions.
-        """
+        Position 0 is good in any epoch. Without an epoch no other position is good. Raises `Deleted`, `NotFound` for other positions."""
 
     async def claim(self, claim: HeldClaim) -> None:
         """Store a claim until it is released; it outlives the deletion of its session.
 
         It takes the place of one with the same id, whose `claimed_at` stays; that may be done for a deleted session too.
-        Raises `Conflict` if the id is another session's, and for a new one `Deleted`, `NotFound`.
-        """
+        Raises `Conflict` if the id is another session's, and for a new one `Deleted`, `NotFound`."""
 
     async def release_claim(self, claim_id: str) -> None:
         """Remove a claim; does nothing if there is none."""
@@ -334,16 +336,14 @@ class Journal(Protocol):
     async def exported(self, session_id: str, seq: int) -> None:
         """Record that a copy of the session up to `seq` was exported; a smaller `seq` changes nothing.
 
-        Raises `Conflict` past the head, `Deleted`, `NotFound`.
-        """
+        Raises `Conflict` past the head, `Deleted`, `NotFound`."""
 
     async def unexported(
         self, most: int, *, not_of: Collection[str] = (), but: Collection[str] = ()
     ) -> builtins.list[Stat]:
         """Sessions with messages of which more is stored than was exported, and in which no work is under way or waits.
 
-        One of each user, the one not used for longest; of `most` users. None of the users `not_of`, nor the sessions `but`.
-        """
+        One of each user, the one not used for longest; of `most` users. None of the users `not_of`, nor the sessions `but`."""
 
     async def aclose(self) -> None:
         """Stop cleanly: calls that wait are finished, later ones raise `Unavailable`. Closing again does nothing."""

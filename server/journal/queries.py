@@ -18,7 +18,7 @@ from server.journal.base import (
     Spent,
     Stored,
 )
-from server.journal.statements import CLAIM_COLUMNS, HEAD, ROW_COLUMNS, SPENT, STORED
+from server.journal.statements import CLAIM_COLUMNS, HEAD, INSTRUCTIONS, ROW_COLUMNS, SPENT, STORED
 
 _SESSION = "(SELECT key FROM sessions WHERE session_id = ? AND deleted = 0)"
 
@@ -188,6 +188,12 @@ def stored(db: sqlite3.Connection, user_id: str) -> Stored:
 def spent(db: sqlite3.Connection, user_id: str, day: str) -> Spent:
     """See `Journal.spent`."""
     return Spent(user_id, day, *(db.execute(SPENT, (user_id, day)).fetchone() or (0, 0)))
+
+
+def instructions(db: sqlite3.Connection, user_id: str) -> str:
+    """See `Journal.instructions`."""
+    found = db.execute(INSTRUCTIONS, (user_id,)).fetchone()
+    return "" if found is None else str(found[0])
 
 
 def unfinished(db: sqlite3.Connection) -> list[str]:

@@ -111,6 +111,7 @@ STEPS = (
         PRIMARY KEY (session, seq)
     );
     """,
+    "CREATE TABLE instructions (user_id TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;",  # to models, in new sessions
 )
 """Step i takes a file of version i to version i + 1."""
 

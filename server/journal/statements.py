@@ -35,6 +35,8 @@ SPEND = """
     ON CONFLICT DO UPDATE SET tokens = tokens + excluded.tokens, microdollars = microdollars + excluded.microdollars
 """
 SPENT = "SELECT tokens, microdollars FROM spending WHERE user_id = ? AND day = ?"
+INSTRUCTIONS = "SELECT told FROM instructions WHERE user_id = ?"
+INSTRUCT = "INSERT INTO instructions (user_id, told) VALUES (?, ?) ON CONFLICT DO UPDATE SET told = excluded.told"
 CLAIM_COLUMNS = "claim_id, session_id, user_id, kind, detail, claimed_at"
 """The columns of a `HeldClaim`, in the order of its fields."""
 CLAIM_OF = "SELECT session_id FROM claims WHERE claim_id = ?"

@@ -1,7 +1,7 @@
 """Transactions: the operations that change stored sessions, and what they refuse. Used by the writer thread alone.
 
-An operation refuses (raises a `JournalError`) before it changes anything, so a refusal leaves the others of its group
-alone. Any other exception means that the transaction is to be rolled back: `roll_back`.
+An operation refuses (raises a `JournalError`) before it changes anything, so a refusal leaves the others of its group alone. Any other
+exception means that the transaction is to be rolled back: `roll_back`.
 """
 
 import logging
@@ -31,10 +31,8 @@ from server.journal.mark import MarkFile
 
 log = logging.getLogger("holdfast.journal")
 
-
 CACHED_SESSIONS_MAX = 4_096
-"""Sessions whose head and term the writer keeps in memory, about 200 bytes each. More than may be awake on most servers;
-a session that is not kept costs its next append one more query."""
+"""Sessions whose head and term the writer keeps in memory, about 200 bytes each; another's next append costs one more query."""
 
 
 class CachedSession:
@@ -235,6 +233,11 @@ class Transactions:
         self._change(sql.RELEASE_CLAIM, (claim_id,))
         self._changed = True
 
+    def instruct(self, user_id: str, text: str) -> None:
+        """See `Journal.instruct`."""
+        self._change(sql.INSTRUCT, (user_id, text))
+        self._changed = True
+
     def exported(self, session_id: str, seq: int) -> None:
         """See `Journal.exported`."""
         known = self._there(session_id)
@@ -248,9 +251,7 @@ class Transactions:
         row = self._cursor.execute("SELECT session FROM purges LIMIT 1").fetchone()
         if row is None:
             return False
-        removed = [
-            self._change(statement, (*row, *row, most)).rowcount for statement in (sql.PURGE_EVENTS, sql.PURGE_PRIVATE)
-        ]
+        removed = [self._change(one, (*row, *row, most)).rowcount for one in (sql.PURGE_EVENTS, sql.PURGE_PRIVATE)]
         if max(removed) < most:
             for statement in sql.PURGE_REST:
                 self._change(statement, row)

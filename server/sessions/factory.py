@@ -20,6 +20,8 @@ from server.sessions.quotas import Quotas
 from server.telemetry.secrets import KnownSecrets
 from server.telemetry.session_observer import Observer
 
+INSTRUCTIONS_INTRO = "The user's instructions for all their conversations:\n\n"
+
 
 @dataclass(frozen=True, slots=True)
 class SessionParts:
@@ -37,13 +39,13 @@ class SessionFactory:
     """Makes a session's parts.
 
     `models_for`: the model client for a Hugging Face token and the session it is for. `tools_for`: the tools for a row and a token. `rules_for`:
-    the rules for these tools and the owner's user id. `observer_for`: the observer for a row. `spoken`: the version of events that all
+    the rules for these tools and the row. `observer_for`: the observer for a row. `spoken`: the version of events that all
     servers on the database know.
     """
 
     models_for: Callable[[str | None, Holder], ModelCalls]
     tools_for: Callable[[SessionRow, str | None], ToolRouter]
-    rules_for: Callable[[ToolRouter, str], Rules]
+    rules_for: Callable[[ToolRouter, SessionRow], Rules]
     observer_for: Callable[[SessionRow], Observer]
     spoken: Callable[[], int]
 
@@ -53,7 +55,7 @@ class SessionFactory:
         return SessionParts(
             self.models_for(hub_token, Holder(row.user_id, row.session_id)),
             tools,
-            self.rules_for(tools, row.user_id),
+            self.rules_for(tools, row),
             self.observer_for(row),
             self.spoken,
         )
@@ -66,8 +68,10 @@ def make_rules(
     tools: ToolRouter,
     refuse_work: Callable[[], SubmissionRefusal | None],
     offered: Sequence[str],
+    instructions: str = "",
 ) -> Rules:
-    """The rules of a session with these tools. `refuse_work`: why its owner may not start a turn; `offered`: the model names."""
+    """The rules of a session with these tools. `refuse_work`: why its owner may not start a turn; `offered`: the model names;
+    `instructions`: of its owner, for models."""
     turn = settings.turn
 
     def refuse_model(name: str) -> str | None:
@@ -90,7 +94,7 @@ def make_rules(
         refuse_work=refuse_work,
         redactor=secrets.for_sessions,
         policy=settings.policy.policy(),
-        system_prompt=settings.model.system_prompt,
+        system_prompt=_told(settings.model.system_prompt, instructions),
         turn=turn,
         limits=settings.sessions,
         default_model=offered[0] if offered else "",
@@ -98,6 +102,10 @@ def make_rules(
         cost_usd=models.cost_usd,
         makes_titles=makes_titles,
     )
+
+
+def _told(system_prompt: str, instructions: str) -> str:
+    return "\n\n".join(part for part in (system_prompt, instructions and INSTRUCTIONS_INTRO + instructions) if part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,7 @@ class SessionManager:
             state="idle",
             pending_approval=b"[]",
             unfinished=False,
-            options=dump_options(Options(cwd=cwd)),
+            options=dump_options(Options(cwd=cwd, instructions=await self.journal.instructions(user_id))),
         )
         return await self.registry.create(row)
 

@@ -31,12 +31,14 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `model_chosen`: whether the row's model was chosen for the session; otherwise it is the server's of that day. None: not known,
     in rows of a new session and of older versions. `cwd`: the project folder that the session was made with, for good; empty: none. `forked_from`: None: it is no fork.
+    `instructions`: those that its owner had when it was made; the model is told them.
     """
 
     shares: list[ShareLink] = []
     model_chosen: bool | None = None
     cwd: str = ""
     forked_from: ForkedFrom | None = None
+    instructions: str = ""
 
 
 PAGE_BYTES_MAX = 1_048_576

@@ -131,3 +131,22 @@ async def test_files_are_looked_at_where_they_are_and_in_answers(live: Live, tab
     assert archive.suggested_filename.endswith(".zip")
     with zipfile.ZipFile(await archive.path()) as opened:
         assert opened.namelist() == ["notes.csv", "plots/red.png", "raw.bin"]
+
+
+async def test_instructions_are_kept_by_the_server_and_a_session_shows_those_it_was_made_with(
+    live: Live, tabs: Tabs
+) -> None:
+    chat = await tabs.open(live.http)
+    settings = chat.page.get_by_role("dialog", name="Settings")
+    await chat.button("Settings").click()
+    await settings.get_by_label("Instructions").fill("Be short.")
+    await settings.get_by_role("button", name="Save").click()
+    await expect(settings).to_contain_text("Saved.")
+    await chat.button("Close").click()
+    await chat.say("one")
+    await chat.idle()
+    await chat.page.reload()
+    await chat.button("Settings").click()
+    await expect(settings.get_by_label("Instructions")).to_have_value("Be short.")
+    await settings.get_by_text("What this session was made with").click()
+    await expect(settings.locator("pre")).to_have_text("Be short.")

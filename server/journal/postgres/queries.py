@@ -48,6 +48,7 @@ _LIST = f"""
     WHERE %(bytes)s::bigint IS NULL OR coalesce(before, 0) <= %(bytes)s::bigint ORDER BY last_active_at DESC, session_id
 """
 STORED = "SELECT count(*), coalesce(sum(bytes + files), 0)::bigint FROM sessions WHERE NOT deleted AND user_id = %s"
+_INSTRUCTIONS = "SELECT told FROM instructions WHERE user_id = %s"
 _SPENT = "SELECT tokens, microdollars FROM spending WHERE user_id = %s AND day = %s"
 _UNFINISHED = "SELECT session_id FROM sessions WHERE unfinished AND NOT deleted ORDER BY last_active_at, session_id"
 _AT_REST = "NOT deleted AND NOT unfinished AND state IN ('idle', 'closed')"
@@ -147,6 +148,12 @@ def spent(connection: Connection, user_id: str, day: str) -> Spent:
     """See `Journal.spent`."""
     found = connection.execute(_SPENT, (encode(user_id), encode(day))).fetchone()
     return Spent(user_id, day, *(found or (0, 0)))
+
+
+def instructions(connection: Connection, user_id: str) -> str:
+    """See `Journal.instructions`."""
+    found = connection.execute(_INSTRUCTIONS, (encode(user_id),), binary=True).fetchone()
+    return "" if found is None else bytes(found[0]).decode()
 
 
 def unfinished(connection: Connection) -> list[str]:

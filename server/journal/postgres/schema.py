@@ -141,6 +141,7 @@ STEPS = (
     "ALTER TABLE nodes ADD COLUMN draining boolean NOT NULL DEFAULT false",  # it is about to stop
     "ALTER TABLE nodes ADD COLUMN settings bytea NOT NULL DEFAULT ''",  # JSON: a digest of each group, as of its last beat
     "ALTER TABLE nodes ADD COLUMN speaks int NOT NULL DEFAULT 1",  # the version of events that it knows
+    "CREATE TABLE instructions (user_id bytea PRIMARY KEY, told bytea NOT NULL)",  # to models, in new sessions
 )
 """Step i takes a database of version i to version i + 1."""
 
@@ -160,6 +161,7 @@ _TABLES = (
     "nodes",
     "inbox",
     "credentials",
+    "instructions",
 )
 
 _FOUND = """

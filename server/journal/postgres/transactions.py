@@ -70,6 +70,7 @@ _CLAIM = f"""
     INSERT INTO claims ({CLAIM_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)
     ON CONFLICT (claim_id) DO UPDATE SET user_id = excluded.user_id, kind = excluded.kind, detail = excluded.detail
 """
+_INSTRUCT = "INSERT INTO instructions VALUES (%s, %s) ON CONFLICT (user_id) DO UPDATE SET told = excluded.told"
 _EXPORTED = "UPDATE sessions SET exported = greatest(exported, %s) WHERE key = %s"
 _PURGED = "SELECT session FROM purges LIMIT 1 FOR UPDATE SKIP LOCKED"
 _PURGE = "DELETE FROM {0} WHERE session = %s AND seq IN (SELECT seq FROM {0} WHERE session = %s ORDER BY seq LIMIT %s)"
@@ -213,6 +214,11 @@ class Transactions:
         """See `Journal.release_claim`."""
         with self._link as connection:
             connection.execute("DELETE FROM claims WHERE claim_id = %s", (encode(claim_id),))
+
+    def instruct(self, user_id: str, text: str) -> None:
+        """See `Journal.instruct`."""
+        with self._link as connection:
+            connection.execute(_INSTRUCT, (encode(user_id), encode(text)))
 
     def exported(self, session_id: str, seq: int) -> None:
         """See `Journal.exported`."""

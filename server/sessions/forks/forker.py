@@ -120,6 +120,7 @@ def _row(origin: SessionRow, state: SessionState, *, branch: bool) -> SessionRow
     made = Options(
         model_chosen=state.model_chosen,
         cwd=load_options(origin.options).cwd,
+        instructions=load_options(origin.options).instructions,
         forked_from=ForkedFrom(origin.session_id, state.view.seq, branch),
     )
     return SessionRow(

@@ -21,6 +21,14 @@ async def test_a_new_user_has_stored_and_spent_nothing(journal: Journal) -> None
     assert await journal.spent("ann", DAY) == spending(0)
 
 
+async def test_the_last_instructions_of_each_user_are_kept(journal: Journal) -> None:
+    assert await journal.instructions("ann") == ""
+    for text in ("Be short.", "Answer in Latin."):
+        await journal.instruct("ann", text)
+    await journal.instruct("bob", "Be long.")
+    assert [await journal.instructions(user) for user in ("ann", "bob")] == ["Answer in Latin.", "Be long."]
+
+
 async def test_stored_bytes_are_counted_by_user_when_the_row_is_written(journal: Journal) -> None:
     lease = await begin(journal, "a")
     await journal.append(item(lease, 0, "12345", "678", row=row("a")))

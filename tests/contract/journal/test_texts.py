@@ -81,7 +81,9 @@ async def test_submission_ids_days_users_and_claims_are_kept_as_they_are(reopen:
     await journal.append(AppendItem(lease, 0, (Record(1, 1, b"a"),), (answer,), None, spent))
     claim = HeldClaim(f"c{ODD}", "s", f"u{ODD}", f"k{ODD}", f"d{ODD}", f"2026{ODD}")
     await journal.claim(claim)
+    await journal.instruct(ODD, f"say{ODD}")
     journal = await reopen()
+    assert await journal.instructions(ODD) == f"say{ODD}"
     assert await journal.answer("s", ODD) == answer
     assert await journal.answer("s", ODD.rstrip("\x00")) is None
     assert await journal.spent(ODD, f"day{ODD}") == spent

@@ -97,6 +97,11 @@ export function post(path, body) {
   return http(path, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 }
 
+/** @param {string} path @param {unknown} body */
+export function putJson(path, body) {
+  return http(path, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
+
 /** @param {string} id */
 export const sessionPath = (id) => `/api/sessions/${encodeURIComponent(id)}`;
 

@@ -27,6 +27,7 @@ _SELECTS = {
 """Here a start is stored only with what a session stores in an epoch: one that is missing is that of a later epoch, or follows the head."""
 _EMPTY = """
     SELECT (SELECT count(*) FROM sessions) + (SELECT count(*) FROM claims) + (SELECT count(*) FROM spending)
+        + (SELECT count(*) FROM instructions)
 """
 _AFTERWARDS = (
     """

@@ -31,6 +31,7 @@ _TEXT = {
     "kind",
     "detail",
     "claimed_at",
+    "told",
 }
 """Columns that hold text here, and its bytes in a database."""
 _WHERE = {"epoch_starts": "WHERE session IN (SELECT key FROM sessions WHERE deleted = 0)"}

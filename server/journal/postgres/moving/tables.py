@@ -43,6 +43,7 @@ TABLES = (
     _table("purges", "session int8"),
     _table("epoch_starts", "session int8, ordinal int8, first_seq int8"),
     _table("spending", "user_id bytea, day bytea, tokens int8, microdollars int8", by_session=False),
+    _table("instructions", "user_id bytea, told bytea", by_session=False),
     _table(
         "claims",
         "claim_id bytea, session_id bytea, user_id bytea, kind bytea, detail bytea, claimed_at bytea",
