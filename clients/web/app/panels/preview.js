@@ -31,6 +31,6 @@ export function Preview({ id, file: { path, size: bytes = 0 }, link }) {
   if (fault) return html`<p class="preview faint" role="status">${fault}</p>`;
   if (image) return html`<img class="preview" src=${link} alt=${visible(path)} onError=${() => setFault("It cannot be shown as an image.")} />`;
   const table = text !== null && TABLE.test(path) ? tableOfCsv(text) : null;
-  if (table) return html`<div class="preview"><${Table} table=${table} /></div>`;
+  if (table) return html`<div class="preview" role="group" aria-label=${`What is in ${visible(path)}`}><${Table} table=${table} /></div>`;
   return html`<pre class="preview" tabindex="0" aria-label=${`What is in ${visible(path)}`}>${text === null ? "…" : exact(text) || "(empty)"}</pre>`;
 }
