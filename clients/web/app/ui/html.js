@@ -54,7 +54,7 @@ const LINE = "M4.500 16C8 16 8 18.500 11 18.500S18 13.500 21 13.500 24 16 27.500
 
 /** The mark of Holdfast, as in icon.svg: a line that is made fast around two posts. */
 export function Mark() {
-  return html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" /><path class="mark-posts" d=${POSTS} /><path class="mark-gap" d=${LINE} /><path class="mark-line" d=${LINE} /></svg>`;
+  return html`<svg class="brand-mark" viewBox="0 0 32 32" aria-hidden="true"><rect width="32" height="32" rx="8" /><path class="mark-posts" d=${POSTS} /><path class="mark-gap" d=${LINE} /><path class="mark-line" d=${LINE} /></svg>`;
 }
 
 /** A line drawing; the words beside it, or the label of its button, say what it means. @param {{ name: IconName }} props */
