@@ -24,6 +24,7 @@ log = logging.getLogger("holdfast.tools")
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _NAMES_LISTED_MAX = 50
+_SUMMARY_CHARS_MAX = 300
 
 
 Closer = Callable[[], Awaitable[None]]
@@ -50,6 +51,15 @@ class ToolSource(Protocol):
 
     async def aclose(self) -> None:
         """Release what the source holds open."""
+
+
+class ToolSummary(msgspec.Struct, frozen=True):
+    """A tool, for users. `server`: the MCP server that it is of; empty: none. `offered`: models are given it, else they must search for it."""
+
+    name: str
+    description: str
+    server: str
+    offered: bool
 
 
 class ToolRouter:
@@ -105,6 +115,18 @@ class ToolRouter:
         # Made anew each time, in microseconds: kept, they would be the largest thing an idle session holds.
         encoded = msgspec.json.encode([_spec(tool) for tool in self._current().values() if is_offered(tool)])
         return msgspec.json.decode(encoded, type=list[dict[str, object]])
+
+    async def summaries(self) -> list[ToolSummary]:
+        """The tools for users, by name, without secrets. What the sources need is started."""
+        await self.prepare_model_call()
+        return [
+            ToolSummary(tool.name, await self._summarize(tool), getattr(tool, "server", ""), is_offered(tool))
+            for tool in self._current().values()
+        ]
+
+    async def _summarize(self, tool: Tool) -> str:
+        text = await redact_in_slices(self._redactor, repair_surrogates(tool.description))
+        return text if len(text) <= _SUMMARY_CHARS_MAX else f"{text[: _SUMMARY_CHARS_MAX - 1]}…"
 
     async def prepare_model_call(self) -> None:
         """Start what the sources need for a model call. A slow one delays no model call: its tools appear when they are there."""

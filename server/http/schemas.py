@@ -9,6 +9,7 @@ from agent.models import ModelInfo
 from agent.sandbox.sandbox import SandboxInfo
 from agent.tools import Entry
 from agent.tools.mcp import McpStatus, ServerLibrary
+from agent.tools.router import ToolSummary
 from protocol.content import Access, Effort, SessionStatus
 from protocol.events import Event
 from protocol.limits import MAX_SEQ, Limits
@@ -165,6 +166,12 @@ class McpLibrary(msgspec.Struct):
     """What the session's MCP servers offer to its users: first the shared servers, then the session's own."""
 
     servers: list[ServerLibrary]
+
+
+class SessionTools(msgspec.Struct):
+    """The tools that the session's model can call now, its MCP servers' among them."""
+
+    tools: list[ToolSummary]
 
 
 class PromptRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -84,7 +84,7 @@ class SessionActor:
         self._term = loaded.lease.term
         self._rules = parts.rules
         self._session = Session(loaded.state, parts.rules)
-        self.library = parts.tools.library
+        self.tools = parts.tools
         self._worker = Worker(row.session_id, parts.models, parts.tools, self._inbox, parts.observer.tracer)
         self._task: asyncio.Task[None] | None = None
         self._stepping = False

@@ -23,6 +23,7 @@ class McpTool:
     ) -> None:
         self.name = name
         self.offered = offered
+        self.server = connection.name
         self.description = listed.description
         self.parameters = listed.parameters
         self._listed = listed

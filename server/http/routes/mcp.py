@@ -1,4 +1,4 @@
-"""Routes of what MCP servers offer to users: list their prompts and resources, and get the text of one."""
+"""Routes of a session's tools, and of what MCP servers offer to users: list their prompts and resources, and get the text of one."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from agent.tools.mcp import CallFailed, NotOffered, SessionLibrary
-from agent.tools.router import LibraryOpener, ToolRouter
+from agent.tools.router import ToolRouter
 from server.http import schemas
 from server.http.bodies import SMALL_BYTES, read_small
 from server.http.endpoints import SESSION, Endpoint
@@ -34,8 +34,15 @@ class McpRoutes:
     async def list(self, request: Request) -> Response:
         """List the prompts and resources of a session's MCP servers."""
         row = await authorized_row(self._manager, request, "drive")
-        async with self._opener(row) as opener:
+        async with self._tools(row) as tools:
+            opener = tools.library
             return json_response(schemas.McpLibrary([] if opener is None else await (await opener()).listed()))
+
+    async def tools(self, request: Request) -> Response:
+        """List the tools of a session."""
+        row = await authorized_row(self._manager, request, "drive")
+        async with self._tools(row) as tools:
+            return json_response(schemas.SessionTools(await tools.summaries()))
 
     async def prompt(self, request: Request) -> Response:
         """Get the text of a prompt."""
@@ -57,7 +64,8 @@ class McpRoutes:
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise bad_request(f"the body must name a server, and what is wanted of it: {error}") from error
         try:
-            async with self._opener(row) as opener:
+            async with self._tools(row) as tools:
+                opener = tools.library
                 if opener is None:
                     raise NotOffered("there are no MCP servers")
                 text = await read(await opener(), wanted)
@@ -68,18 +76,18 @@ class McpRoutes:
         return json_response(schemas.McpText(text))
 
     @asynccontextmanager
-    async def _opener(self, row: SessionRow) -> AsyncIterator[LibraryOpener | None]:
+    async def _tools(self, row: SessionRow) -> AsyncIterator[ToolRouter]:
         try:
             async with self._manager.registry.activated(row.session_id, row.user_id) as actor:
-                library = actor.library
+                tools = actor.tools
         except OwnedElsewhere:
             tools = await self._open_tools(row)
             try:
-                yield tools.library
+                yield tools
             finally:
                 await tools.aclose()
         else:
-            yield library
+            yield tools
 
 
 async def _prompt(library: SessionLibrary, wanted: schemas.PromptRequest) -> str:
@@ -98,6 +106,15 @@ ENDPOINTS: Final = (
         handler=McpRoutes.list,
         name="Mcp_list",
         answers={200: schemas.McpLibrary},
+        refusals=(404, 429, 503),
+    ),
+    Endpoint(
+        method="GET",
+        path=f"{SESSION}/tools",
+        needs="session",
+        handler=McpRoutes.tools,
+        name="tools",
+        answers={200: schemas.SessionTools},
         refusals=(404, 429, 503),
     ),
     Endpoint(

@@ -1,9 +1,11 @@
 // About panel: what this server is and what its agent can do here; where something is missing, why.
 
-import { plural, size } from "../text/format.js";
+import { useEffect, useState } from "preact/hooks";
+import { messageOf, plural, size } from "../text/format.js";
 import { visible } from "../text/visible.js";
 import { base } from "../api/base.js";
-import { config, me } from "../state/store.js";
+import { groupsOf, libraryOf, toolsOf } from "../api/mcp.js";
+import { config, current, me } from "../state/store.js";
 import { Dialog } from "../ui/dialog.js";
 import { html } from "../ui/html.js";
 
@@ -19,6 +21,7 @@ export function About() {
       ${limits && html`<${Fact} name="Files" says=${`up to ${size(limits.upload_bytes)} each`} />`}
       ${limits && html`<${Fact} name="Sessions" says=${`${limits.sessions_awake_per_user} at work at once, ${limits.stored_sessions_per_user} kept`} />`}
     </dl>
+    ${current.value && html`<${SessionTools} id=${current.value} />`}
     <p class="faint">The wire that this page speaks is open: <a href=${`${base}/asyncapi.json`}>AsyncAPI</a>, <a href=${`${base}/openapi.json`}>OpenAPI</a>.</p>
   <//>`;
 }
@@ -40,4 +43,24 @@ const MCP_STATES = { starting: "starting", up: "connected", down: "not reachable
 /** @param {import("../api/http.js").McpServer} server */
 function mcpText({ state, tools }) {
   return [MCP_STATES[state] ?? state, tools > 0 && plural(tools, "tool")].filter(Boolean).join(", ");
+}
+
+/** What this session's model can call: the built-in tools, and those of each MCP server, with why one has none. @param {{ id: string }} props */
+function SessionTools({ id }) {
+  const [groups, setGroups] = useState(/** @type {import("../api/mcp.js").ToolGroup[]} */ ([]));
+  const [said, setSaid] = useState("Its tools are being listed.");
+  useEffect(() => {
+    let there = true;
+    const listed = async () => {
+      const servers = await libraryOf(id); // its own servers are up afterwards, or have said why not
+      return groupsOf(servers, await toolsOf(id));
+    };
+    listed().then((found) => there && (setGroups(found), setSaid("")), (error) => there && setSaid(`Its tools cannot be listed: ${messageOf(error)}`));
+    return () => void (there = false);
+  }, [id]);
+  return html`<h3>Tools of this session</h3>
+    ${said && html`<p class="faint" role="status">${said}</p>`}
+    ${groups.map(({ server, reason, tools }) => html`<details key=${server}><summary>${visible(server ? `MCP: ${server}` : "Built in")}, ${plural(tools.length, "tool")}${reason && html`<span class="bad"> · ${visible(reason)}</span>`}</summary>
+      <dl class="facts">${tools.map((tool) => html`<${Fact} name=${tool.name} says=${tool.description} more=${tool.offered ? "" : "The model has to search for it."} />`)}</dl>
+    </details>`)}`;
 }

@@ -70,6 +70,16 @@ async def test_prompts_and_resources_are_listed_and_read(tmp_path: Path) -> None
         assert any(file["path"].startswith("mcp/notes-") for file in files)
 
 
+async def test_all_tools_of_a_session_are_listed_with_their_servers_and_without_secrets(tmp_path: Path) -> None:
+    listed = {"name": "rhyme", "description": f"Rhymes with {SECRET}. {'x' * 400}", "inputSchema": {"type": "object"}}
+    async with serving(tmp_path, poet=scripted(tmp_path, [listed], {})) as live, http_client(live.http) as http:
+        path = (await path_of(live, http)).removesuffix("mcp") + "tools"
+        tools = {tool["name"]: tool for tool in (await http.get(path)).json()["tools"]}
+        assert (tools["rhyme"]["server"], tools["read"]["server"], tools["rhyme"]["offered"]) == ("poet", "", True)
+        said = tools["rhyme"]["description"]
+        assert said.startswith("Rhymes with [redacted: Hugging Face token]. xxx") and len(said) == 300
+
+
 async def test_what_cannot_be_had_is_refused_with_a_reason(tmp_path: Path) -> None:
     async with serving(tmp_path, poet=poet(tmp_path)) as live, http_client(live.http) as http:
         path = await path_of(live, http)
@@ -103,6 +113,7 @@ async def test_a_guest_who_may_only_read_gets_none_of_it(tmp_path: Path) -> None
             async with everybody.http("alice") as http:
                 link = (await http.post(f"{session}/shares", json={"access": access})).json()
             async with everybody.http(link["secret"]) as guest:
-                assert (await guest.get(f"{session}/mcp")).status_code == status
+                for listing in ("mcp", "tools"):
+                    assert (await guest.get(f"{session}/{listing}")).status_code == status
         async with everybody.http("bob") as stranger:
             assert (await stranger.get(f"{session}/mcp")).status_code == 404
