@@ -20,15 +20,20 @@ from server.journal.queries import Bounds, Found, Listing
 _SESSION = "(SELECT key FROM sessions WHERE session_id = %s AND NOT deleted)"
 
 _READ = f"""
-    SELECT seq, span, data FROM (
+    SELECT array_agg(seq), array_agg(span), array_agg(data) FROM (
         SELECT seq, span, data, sum(length(data)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS total FROM (
-            SELECT seq, span, data FROM events WHERE session = {_SESSION} AND seq > %s ORDER BY seq LIMIT %s
+            SELECT seq, span, data FROM events WHERE session = {_SESSION} AND seq > %s
+            ORDER BY seq LIMIT (SELECT %s::bigint)
         ) AS next
     ) AS counted
-    WHERE (total <= %s OR total = length(data)) AND seq - span <= %s ORDER BY seq
+    WHERE (total <= %s OR total = length(data)) AND seq - span <= %s
 """
 """The length of a value is known without reading it, so what is above the bound stays where it is. The first comes in any case: its
-length is all that was counted."""
+length is all that was counted.
+
+Three arrays in the order of `counted`: the driver takes them apart in half the time that as many rows take. A limit that the planner
+does not know makes it read the index in its order, where it may otherwise sort.
+"""
 _READ_PRIVATE = f"SELECT seq, data FROM private WHERE session = {_SESSION} AND seq > %s AND seq <= %s ORDER BY seq"
 _STAT = f"SELECT head, term, {ROW_COLUMNS} FROM sessions WHERE session_id = %s AND NOT deleted"
 _ANSWER = f"SELECT digest, answer FROM submissions WHERE session = {_SESSION} AND submission_id = %s"
@@ -81,10 +86,11 @@ def read(connection: Connection, session_id: str, bounds: Bounds) -> list[Record
     after, through, max_records, max_bytes = bounds
     through = SEQ_MAX if through is None else through
     values = (encode(session_id), min(after, SEQ_MAX), max(1, max_records), max_bytes, through)
-    found = connection.execute(_READ.encode(), values, binary=True).fetchall()
-    if not found:
+    found = connection.execute(_READ.encode(), values, binary=True).fetchone()
+    if found is None or found[0] is None:
         check_there(connection, session_id)
-    return [Record(seq, seq - span, data) for seq, span, data in found]
+        return []
+    return [Record(seq, seq - span, data) for seq, span, data in zip(*found, strict=True)]
 
 
 def read_private(connection: Connection, session_id: str, after: int, through: int) -> list[PrivateRecord]:
