@@ -39,7 +39,7 @@ def main(args: argparse.Namespace) -> int:
     """Run the command; the exit code: 0 done, 1 failed, 2 wrong usage or settings."""
     try:
         settings = settings_of(args)
-        url = JournalSettings(url=args.source if args.to is None else args.to).url or settings.journal.url
+        url = JournalSettings(url=args.source if args.to is None else args.to).url or settings.journal.direct
     except (SettingsError, ValueError) as error:
         return fail(str(error), USAGE)
     if not url:

@@ -75,7 +75,7 @@ def settings() -> list[Setting]:
     return _walk(Settings, "")
 
 
-SECRETS = ("journal.url",)
+SECRETS = ("journal.url", "journal.direct_url")
 """Settings whose values hold a secret, though their names do not say so."""
 
 

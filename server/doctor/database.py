@@ -23,7 +23,8 @@ def database(settings: Settings) -> list[Finding]:
         return [fail("database", str(error), "mend it: the server does not start without it")]
     found = [ok("database", state.about), encryption(state), clock(state.clock_off_s), standby(state.standbys)]
     if settings.nodes.several:
-        found.append(notices(hears=state.hears))
+        if settings.journal.notify == "on":
+            found.append(notices(hears=state.hears))
         try:
             found.append(nodes(list_nodes(settings.journal), fingerprints(settings)))
         except JournalError as error:
@@ -66,7 +67,9 @@ def notices(*, hears: bool) -> Finding:
     """Whether servers hear of one another at once."""
     if hears:
         return ok("notices", "a word by NOTIFY is heard")
-    return fail("notices", "a word by NOTIFY is not heard", "name the database itself in journal.url, not a pooler")
+    return fail(
+        "notices", "a word by NOTIFY is not heard", "name the database itself in journal.direct_url, not a pooler"
+    )
 
 
 def nodes(seen: list[NodeSeen], own: Mapping[str, str] | None = None) -> Finding:

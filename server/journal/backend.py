@@ -44,7 +44,7 @@ async def open_backend(settings: JournalSettings, nodes: NodesSettings = ALONE, 
     lock = FolderLock(settings.folder)
     try:
         lock.write_owner()
-        return await postgres.open(settings.url, lock.release, nodes, files)
+        return await postgres.open(settings, lock.release, nodes, files)
     except BaseException:
         lock.release()
         raise
@@ -52,22 +52,22 @@ async def open_backend(settings: JournalSettings, nodes: NodesSettings = ALONE, 
 
 def describe_database(settings: JournalSettings) -> DatabaseState:
     """What the database of `journal.url` is and holds. Blocking. Raises `JournalError`."""
-    return _postgres().describe(settings.url)
+    return _postgres().describe(settings.direct)
 
 
 def open_stored(settings: JournalSettings) -> AbstractContextManager[OfflineReader[Any]]:
     """The stored sessions, for reading, while servers use them or not. Raises `JournalError` when it is entered or before."""
-    return _postgres().stored(settings.url) if settings.url else open_offline(settings.folder)
+    return _postgres().stored(settings.direct) if settings.url else open_offline(settings.folder)
 
 
 def list_nodes(settings: JournalSettings) -> list[NodeSeen]:
     """The servers that share the database of `journal.url`. Blocking. Raises `JournalError`."""
-    return _postgres().list_nodes(settings.url)
+    return _postgres().list_nodes(settings.direct)
 
 
 def open_credentials(settings: JournalSettings) -> AbstractContextManager[CredentialTable]:
     """The credentials in the database of `journal.url`, for a command. Raises `JournalError`."""
-    return _postgres().credentials(settings.url)
+    return _postgres().credentials(settings.direct)
 
 
 def move_journal(folder: Path, to: str, source: str, progress: Callable[[str, int], None]) -> dict[str, int]:
@@ -82,7 +82,7 @@ def move_journal(folder: Path, to: str, source: str, progress: Callable[[str, in
 
 
 class _Postgres(NamedTuple):
-    open: Callable[[str, Callable[[], None], NodesSettings, Path | None], Awaitable[Backend]]
+    open: Callable[[JournalSettings, Callable[[], None], NodesSettings, Path | None], Awaitable[Backend]]
     describe: Callable[[str], DatabaseState]
     list_nodes: Callable[[str], list[NodeSeen]]
     credentials: Callable[[str], AbstractContextManager[CredentialTable]]
@@ -101,8 +101,12 @@ def _postgres() -> _Postgres:
             "to keep the journal in the data folder"
         ) from error
 
-    async def opened(url: str, at_end: Callable[[], None], nodes: NodesSettings, files: Path | None) -> Backend:
-        journal = await open_postgres(url, at_end, nodes, files)
+    async def opened(
+        settings: JournalSettings, at_end: Callable[[], None], nodes: NodesSettings, files: Path | None
+    ) -> Backend:
+        pooler = settings.url if settings.direct_url else ""
+        notify = settings.notify == "on"
+        journal = await open_postgres(settings.direct, at_end, nodes, files, pooler=pooler, notify=notify)
         return Backend(journal, journal.nodes, journal.credentials)
 
     return _Postgres(opened, describe, list_nodes, open_table, open_stored)

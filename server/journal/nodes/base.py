@@ -34,6 +34,10 @@ class Nodes(Protocol):
     def spoken(self) -> int:
         """The version of events that all nodes know which live (`protocol.events.NEWEST` of each), as of the last beat."""
 
+    @property
+    def tells(self) -> bool:
+        """Whether the nodes tell one another what they do; otherwise each looks once a second."""
+
     async def others_stay(self) -> bool:
         """Whether another node lives that is not about to stop: it can go on with what this one runs. Raises `JournalError`."""
 

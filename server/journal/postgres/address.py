@@ -1,4 +1,4 @@
-"""PostgreSQL address: what `journal.url` names, with what the journal asks of every connection; no message holds its password."""
+"""PostgreSQL address: what `journal.url` or `journal.direct_url` names, with what the journal asks of every connection; no message holds its password."""
 
 from collections.abc import Mapping
 
@@ -23,21 +23,25 @@ can be written is taken. https://www.postgresql.org/docs/current/libpq-connect.h
 
 
 class Address:
-    """A database that can be connected to. `where` names it in messages."""
+    """A database that can be connected to. `where` names it in messages, `key` the setting that it is from."""
 
-    def __init__(self, url: str, environ: Mapping[str, str]) -> None:
-        """`environ`: libpq reads its PGSSLMODE and PGHOST too. Raises `CannotStart`."""
+    def __init__(self, url: str, environ: Mapping[str, str], key: str = "journal.url", *, pooled: bool = False) -> None:
+        """`environ`: libpq reads its PGSSLMODE and PGHOST too. `pooled`: maybe a pooler's, which may give each transaction another
+        connection. Raises `CannotStart`.
+        """
+        self.key = key
+        self.pooled = pooled
         try:
             given = conninfo_to_dict(url)
         except psycopg.Error:
             # The driver's message quotes the address, with the password in it.
-            raise _not_readable() from None
+            raise _not_readable(key) from None
         hosts = str(given.get("host") or given.get("hostaddr") or environ.get("PGHOST", ""))
         routes = str(given.get("hostaddr") or hosts)
         name = str(given.get("dbname") or given.get("user") or "its default database")
         port = str(given.get("port") or "").strip(",")
         if "@" in hosts + name or not all(one.isdecimal() for one in port.split(",") if one):
-            raise _not_readable()  # part of a password may stand there
+            raise _not_readable(key)  # part of a password may stand there
         self.where = f"PostgreSQL at {hosts or 'this machine'}{f':{port}' if port else ''}, database {name}"
         options = {key: value for key, value in DEFAULTS.items() if key not in given} | {"client_encoding": "UTF8"}
         mode = given.get("sslmode") or environ.get("PGSSLMODE")
@@ -52,8 +56,8 @@ def _is_local(host: str) -> bool:
     return host in ("", "localhost") or host.startswith(("/", "@")) or is_loopback(host)
 
 
-def _not_readable() -> CannotStart:
+def _not_readable(key: str) -> CannotStart:
     return CannotStart(
-        "journal.url (HOLDFAST_JOURNAL_URL) cannot be read: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with every "
+        f"{key} (HOLDFAST_{key.upper().replace('.', '_')}) cannot be read: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with every "
         "special character of user and password percent-encoded (`@` as %40, `/` as %2F)"
     )

@@ -19,7 +19,7 @@ from server.journal.postgres import lineage, lock, queries, schema, threads
 from server.journal.postgres.address import Address
 from server.journal.postgres.appends import Appender
 from server.journal.postgres.credentials import PostgresCredentials
-from server.journal.postgres.errors import explain
+from server.journal.postgres.errors import CannotStart, explain
 from server.journal.postgres.link import Link
 from server.journal.postgres.nodes.nodes import PostgresNodes
 from server.journal.postgres.schema import Connection
@@ -37,26 +37,34 @@ CLOSING_S = 5.0
 
 ALONE = NodesSettings()
 
-Opened = tuple[Address, Link, Appender]
+Opened = tuple[Address, Address, Link, Appender]
+"""Where it is written, where it is read, and the link that writes."""
 
 
 async def open_postgres(
-    url: str, at_end: Callable[[], None] = lambda: None, nodes: NodesSettings = ALONE, files: Path | None = None
+    url: str,
+    at_end: Callable[[], None] = lambda: None,
+    nodes: NodesSettings = ALONE,
+    files: Path | None = None,
+    *,
+    pooler: str = "",
+    notify: bool = True,
 ) -> "PostgresJournal":
     """Open the journal in the database that `url` names, making its tables if need be. It belongs to the running loop.
 
     `at_end`: called in a thread when it is closed, the last thing. `nodes`: whether other servers share the database.
-    `files`: the folder of sessions' files, if they share one.
+    `files`: the folder of sessions' files, if they share one. `pooler`: the address to read from, if `url` is the one past it.
+    `notify`: whether servers tell one another what they stored; otherwise each looks once a second.
 
     Raises `CannotStart`, `DatabaseInUse`, `Unavailable`, each in one line with the remedy and without the password.
     """
-    opening = start_in_own_thread("journal-open", partial(_open, url, shared=nodes.several))
+    opening = start_in_own_thread("journal-open", partial(_open, url, pooler, shared=nodes.several))
     try:
         opened = await asyncio.shield(opening)
     except asyncio.CancelledError:
         opening.add_done_callback(_close_unwanted)
         raise
-    journal = PostgresJournal(opened, at_end, nodes, None if files is None else SharedFolder(files))
+    journal = PostgresJournal(opened, at_end, nodes, None if files is None else SharedFolder(files), notify=notify)
     try:
         await journal.join_nodes()
     except BaseException:
@@ -65,8 +73,9 @@ async def open_postgres(
     return journal
 
 
-def _open(url: str, *, shared: bool) -> Opened:
-    address = Address(url, os.environ)
+def _open(url: str, pooler: str, *, shared: bool) -> Opened:
+    address = Address(url, os.environ, "journal.direct_url" if pooler else "journal.url")
+    read_at = Address(pooler, os.environ, pooled=True) if pooler else address
     with ExitStack() as undo:
         link = Link(address, lock.connection_name())
         undo.callback(link.close)
@@ -76,16 +85,34 @@ def _open(url: str, *, shared: bool) -> Opened:
                 schema.migrate(connection, address.where)
                 lineage.refuse_moved(connection, address.where)
                 epoch = lineage.settle(connection, None)
+            if read_at is not address:
+                _refuse_other(read_at, address, epoch)
             appender = Appender(link, epoch)
         except psycopg.Error as error:
             raise explain(error, address.where) or error from error
         undo.pop_all()
-        return address, link, appender
+        return address, read_at, link, appender
 
 
 def _close_unwanted(opening: "asyncio.Future[Opened]") -> None:
     if not opening.cancelled() and opening.exception() is None:
-        opening.result()[1].close()
+        opening.result()[2].close()
+
+
+def _refuse_other(read_at: Address, address: Address, epoch: lineage.Epoch) -> None:
+    """Refuse a pooler of another database. Raises `CannotStart`, `Unavailable`, psycopg.Error."""
+    link = Link(read_at, lock.connection_name())
+    try:
+        with link as connection:
+            same = epoch.is_of(*lineage.look(connection))
+    except psycopg.errors.UndefinedTable:
+        same = False
+    finally:
+        link.close()
+    if not same:
+        raise CannotStart(
+            f"{read_at.where} (journal.url) is another database than {address.where} (journal.direct_url): name the same in both"
+        )
 
 
 class PostgresJournal(QueuedJournal[Transactions, Connection]):
@@ -94,9 +121,15 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
     _writer: Writer
 
     def __init__(
-        self, opened: Opened, at_end: Callable[[], None], nodes: NodesSettings, files: SharedFolder | None
+        self,
+        opened: Opened,
+        at_end: Callable[[], None],
+        nodes: NodesSettings,
+        files: SharedFolder | None,
+        *,
+        notify: bool,
     ) -> None:
-        address, link, appender = opened
+        address, read_at, link, appender = opened
         super().__init__(address.where, threads.GROUP_MAX, queries)
         self._at_end = at_end
         self._on_epoch: Callable[[], None] | None = None
@@ -104,7 +137,9 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
         self._loop = asyncio.get_running_loop()
         self.nodes: PostgresNodes | None = None
         if nodes.several:
-            self.nodes = PostgresNodes(address, nodes, self._read_queue, self._write_queue, self._epoch_seen, files)
+            self.nodes = PostgresNodes(
+                address, nodes, self._read_queue, self._write_queue, self._epoch_seen, files, notify=notify
+            )
         self.credentials = PostgresCredentials(self._read_queue, self._write_queue, self.nodes, lambda: self.epoch)
         self._writer = Writer(
             address,
@@ -117,7 +152,7 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
             at_end=self._end,
         )
         self._readers = Readers(
-            address,
+            read_at,
             self._read_queue,
             epoch=lambda: self._writer.epoch,
             changed=lambda: self._write_queue.on_loop(self._look_at_writer),

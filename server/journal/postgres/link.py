@@ -41,7 +41,9 @@ FSYNC_OFF_ALLOWED = False
 
 
 class Link:
-    """A connection with its address. One thread uses it; `abort` may come from any."""
+    """A connection with its address. One thread uses it; `abort` may come from any. Through a pooler it only reads, and nothing is set
+    or prepared: the next transaction may be on another connection of the database.
+    """
 
     def __init__(self, address: Address, name: str) -> None:
         """Connect; `name` is shown in the database's list of connections. Blocking. Raises `CannotStart`, `Unavailable`."""
@@ -51,8 +53,13 @@ class Link:
         self._lock = threading.Lock()
         try:
             self.connection: Connection = psycopg.connect(
-                address.conninfo, autocommit=True, prepare_threshold=5, application_name=name
+                address.conninfo,
+                autocommit=True,
+                prepare_threshold=None if address.pooled else 5,
+                application_name=name,
             )
+            if address.pooled:
+                self.connection.read_only = True  # said with each BEGIN
         except psycopg.Error as error:
             raise _refused(error, address) from error
         self._socket: socket.socket | None = socket.socket(fileno=os.dup(self.pgconn.socket))
@@ -118,11 +125,12 @@ class Link:
         if version < OLDEST:
             raise CannotStart(f"{self.where} is of version {version // 10_000}: Holdfast needs PostgreSQL 14 or newer")
         with self as connection:
-            connection.execute(_SESSION)
+            if not address.pooled:
+                connection.execute(_SESSION)
             found = connection.execute(_CHECKS).fetchone()
         assert found is not None
         _check(found, address, self.pgconn.backend_pid)
-        if found[4] == "off":
+        if found[4] == "off" and not address.pooled:
             with self as connection:
                 connection.execute("SET synchronous_commit = on")
 
@@ -167,15 +175,18 @@ def _check(found: tuple[Any, ...], address: Address, backend: int) -> None:
         raise CannotStart(f"{where} runs with fsync = off and would lose stored events: set fsync = on and restart it")
     if place is None:
         raise CannotStart(
-            f"{where}: no schema of the search path is there: make one that the user of journal.url owns, or name it with "
+            f"{where}: no schema of the search path is there: make one that the user of {address.key} owns, or name it with "
             "?options=-csearch_path%3DNAME"
         )
     if read_only == "on":
         raise Unavailable(
-            f"{where} can only be read: name the primary server in journal.url, or end default_transaction_read_only"
+            f"{where} can only be read: name the primary server in {address.key}, or end default_transaction_read_only"
         )
-    if pid != backend:
-        raise CannotStart(f"{where} is reached through a pooler: name the server itself in journal.url")
+    if pid != backend and not address.pooled:
+        raise CannotStart(
+            f"{where} is reached through a pooler: name the server itself in journal.direct_url (HOLDFAST_JOURNAL_DIRECT_URL); "
+            "journal.url may stay the pooler's"
+        )
 
 
 def _refused(error: psycopg.Error, address: Address) -> JournalError:
@@ -185,18 +196,18 @@ def _refused(error: psycopg.Error, address: Address) -> JournalError:
     if "SSL" in text and ("required" in text or "does not support" in text):
         return CannotStart(
             f"{where} offers no TLS, and the password would cross a network: switch TLS on there, or write ?sslmode=disable "
-            "in journal.url if nobody else is on the way"
+            f"in {address.key} if nobody else is on the way"
         )
     if "read-only" in text or "is not read-write" in text:
         return Unavailable(
-            f"{where} can only be read: name the primary server in journal.url, or end default_transaction_read_only ({text})"
+            f"{where} can only be read: name the primary server in {address.key}, or end default_transaction_read_only ({text})"
         )
     if "does not exist" in text and "database" in text:
         return Unavailable(
             f"{where}: there is no such database: make it with CREATE DATABASE, or name another one ({text})"
         )
     if "authentication failed" in text or "no password supplied" in text or 'role "' in text:
-        return Unavailable(f"{where}: the login was refused: check user and password in journal.url ({text})")
+        return Unavailable(f"{where}: the login was refused: check user and password in {address.key} ({text})")
     if "too many" in text or "remaining connection slots" in text:
         return Unavailable(f"{where}: it has no connection left: raise its max_connections ({text})")
-    return Unavailable(f"{where} does not answer: start it, or check host and port in journal.url ({text})")
+    return Unavailable(f"{where} does not answer: start it, or check host and port in {address.key} ({text})")

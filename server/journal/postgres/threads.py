@@ -64,26 +64,35 @@ class Readers(ReaderThreads[Connection]):
             link = self.links[place] = self._connect()
         try:
             with link as connection:
-                return query(connection)
+                if not self._address.pooled:
+                    return query(connection)
+                with connection.transaction():
+                    self._refuse_other(connection)
+                    return query(connection)
         except psycopg.Error as error:
             if explain(error, self._address.where) is not None:
                 self._drop(place)
             raise
 
     def _connect(self) -> Link:
-        known = self._epoch()
         link = self._connector.connect()
+        if self._address.pooled:
+            return link
         try:
             with link as connection:
                 connection.execute("SET default_transaction_read_only = on")
-                state = lineage.look(connection)
-            if not known.is_of(*state):
-                self._changed()
-                raise Unavailable(f"{self._address.where} is not what it was: a new epoch begins; try again")
+                self._refuse_other(connection)
         except BaseException:
             link.close()
             raise
         return link
+
+    def _refuse_other(self, connection: Connection) -> None:
+        """Refuse a database that may lack what is known to be stored. Behind a pooler each transaction may see another one."""
+        known = self._epoch()
+        if not known.is_of(*lineage.look(connection)):
+            self._changed()
+            raise Unavailable(f"{self._address.where} is not what it was: a new epoch begins; try again")
 
     def _drop(self, place: int) -> None:
         link, self.links[place] = self.links[place], None

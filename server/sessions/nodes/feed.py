@@ -133,7 +133,7 @@ class Feed:
                 self._deleted(session_id)
             elif port is not None and heads[session_id] > port.head:
                 self._is_behind(session_id, heads[session_id])
-                if session_id in self._rested:
+                if session_id in self._rested and self._nodes.tells:
                     self._nodes.counts.notify_missed += 1
 
     async def _bring(self) -> None:

@@ -194,7 +194,7 @@ class Forwarding:
         """Ask for answers that did not come."""
         old: set[tuple[str, str]] = set()
         while True:
-            await asyncio.sleep(ASK_S)
+            await asyncio.sleep(ASK_S if self._nodes.tells else LOOK_S / 2)
             for session_id, own_id in [key for key in self._awaited if key in old]:
                 await self._look_up(session_id, own_id)
             old = set(self._awaited)

@@ -32,6 +32,9 @@ log = logging.getLogger("holdfast.nodes")
 SEEN_S, SEEN_AGAIN_S = 3.0, 0.1
 """How long another node's file may take to be seen here: network file systems remember for a while what is not there."""
 
+POLL_S = 1.0
+"""Pause between two looks for what other nodes stored, where they do not tell."""
+
 
 class PostgresNodes:
     """See `server.journal.nodes.base.Nodes`. A timer of its own drops all sessions when the lease is over."""
@@ -44,9 +47,11 @@ class PostgresNodes:
         writes: CallQueue[Transactions],
         epoch_seen: Callable[[int], None],
         files: SharedFolder | None,
+        *,
+        notify: bool,
     ) -> None:
         """`queries`, `writes`: of the journal's threads. `epoch_seen`: called with the ordinal of the epoch at each beat. `files`:
-        the folder of sessions' files, if the nodes share one.
+        the folder of sessions' files, if the nodes share one. `notify`: whether nodes tell one another; otherwise each looks.
         """
         self._files = files
         self.counts = NodeCounts()
@@ -57,6 +62,7 @@ class PostgresNodes:
         self._where = address.where
         self._watchdog = Watchdog()
         self._beat = Beat(address, settings, self._kept, self._drop, self._seen, self._announce, self.counts)
+        self.tells = notify
         self._notifier = Notifier(address, lambda: self.number)
         self._listener = Listener(address, self._heard, self._missed)
         self._told: Callable[[Mapping[str, int]], None] | None = None
@@ -67,6 +73,7 @@ class PostgresNodes:
         self._dropped = False
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._poll: asyncio.TimerHandle | None = None
         self.living = 1
         self._first: int | None = None
         self.spoken = 1
@@ -128,7 +135,7 @@ class PostgresNodes:
         put = await self._writes.put(lambda tables: tables.forward(self.number, session_id, submission_id, forwarded))
         owner = await self._queries.put(lambda db: membership.owner(db, session_id))
         if owner is not None:
-            self._notifier.say(words.write_arrived(owner))
+            self._say(words.write_arrived(owner))
         return put
 
     async def waiting(self, but: Sequence[int]) -> list[Waiting]:
@@ -145,15 +152,19 @@ class PostgresNodes:
 
     def answer(self, to: int, settled: Settled) -> None:
         """Tell a node what became of a submission that it forwarded."""
-        self._notifier.say(words.write_answered(to, settled))
+        self._say(words.write_answered(to, settled))
 
     def watch_inbox(self, arrived: Callable[[], None], answered: Callable[[Settled], None]) -> None:
         """Call `arrived` when something may wait, and `answered` with what became of what was forwarded."""
         self._arrived, self._answered = arrived, answered
 
+    def _say(self, word: str) -> None:
+        if self.tells:
+            self._notifier.say(word)
+
     def tell_credentials(self) -> None:
         """Tell the other nodes that credentials were removed, or changed."""
-        self._notifier.say(words.CREDENTIALS)
+        self._say(words.CREDENTIALS)
 
     def watch_credentials(self, changed: Callable[[], None]) -> None:
         """Call `changed` in the event loop when another node told so, or its word may have been lost."""
@@ -185,7 +196,7 @@ class PostgresNodes:
 
     def tell(self, heads: Iterable[tuple[str, int]]) -> None:
         """Tell the other nodes, if there are any, how far these sessions are stored. Called in any thread."""
-        if self.living > 1:
+        if self.tells and self.living > 1:
             self._notifier.tell(heads)
 
     async def join(self) -> None:
@@ -195,14 +206,18 @@ class PostgresNodes:
         except psycopg.Error as error:
             raise explain(error, self._where) or error from error
         self._beat.start()
-        self._notifier.start()
-        self._listener.start()
+        if self.tells:
+            self._notifier.start()
+            self._listener.start()
+        else:
+            self._poll = self._loop.call_later(POLL_S, self._look_for_all)
         self._look()
 
     async def aclose(self) -> None:
         """Leave the other nodes. What this one owned others may take at once."""
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._poll):
+            if timer is not None:
+                timer.cancel()
         await start_in_own_thread("nodes-end", self._stop)
 
     def _begin(self) -> None:
@@ -210,9 +225,10 @@ class PostgresNodes:
         self._beat.join()
         assert self._beat.link is not None, "it has joined"
         with self._beat.link as connection:
-            if not hears(connection):
+            if self.tells and not hears(connection):
                 raise CannotStart(
-                    f"{self._where}: a word by NOTIFY is not heard there: name the server itself in journal.url, not a pooler or proxy"
+                    f"{self._where}: a word by NOTIFY is not heard there: name the server itself in journal.direct_url "
+                    "(HOLDFAST_JOURNAL_DIRECT_URL), not a pooler or proxy; or set journal.notify to off"
                 )
         if self._files is not None:
             self._look_at(self._files)
@@ -280,6 +296,11 @@ class PostgresNodes:
             self._arrived()
         if self._credentials_changed is not None:
             self._credentials_changed()
+
+    def _look_for_all(self) -> None:
+        """Look for all that nobody tells of."""
+        self._missed()
+        self._poll = self._loop.call_later(POLL_S, self._look_for_all)
 
     def _kept(self, lease: NodeLease) -> None:
         self._watchdog.arm(lease.kill_at)

@@ -106,6 +106,9 @@ def test_an_address_of_something_else_is_refused_without_being_repeated() -> Non
 )
 def test_the_passwords_of_an_address_are_known(url: str, passwords: list[str]) -> None:
     assert JournalSettings(url=url).passwords == passwords
+    if url:
+        other = "postgresql://bob:0ther@host/work"
+        assert JournalSettings(url=other, direct_url=url).passwords == ["0ther", *passwords]
 
 
 async def test_the_doctor_tells_of_a_database_and_who_has_it(

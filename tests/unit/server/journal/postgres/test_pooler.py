@@ -1,20 +1,29 @@
-"""Poolers: a server does not start through one, which would take away the lock that keeps others out and what is prepared."""
+"""Poolers: a server reads through one, and goes past it for the lock that keeps others out and all that belongs to a connection."""
 
+import asyncio
+import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
+from server.journal.base import Unavailable
+from server.journal.nodes.settings import NodesSettings
 from server.journal.postgres.errors import CannotStart
 from server.journal.postgres.journal import open_postgres
+from server.journal.postgres.lock import connection_name
 from tests.faults.harness.lengths import in_the_long_form
 from tests.support.network.ports import free_port
 from tests.support.polling import eventually
+from tests.support.postgres.databases import Databases
 from tests.support.postgres.server import PostgresServer
+from tests.unit.server.journal.builders import begin, item, texts
 
 PGBOUNCER = shutil.which("pgbouncer") or "/usr/sbin/pgbouncer"
 CONFIG = """
@@ -27,12 +36,21 @@ unix_socket_dir =
 auth_type = any
 pool_mode = {mode}
 """
-pytestmark = [in_the_long_form, pytest.mark.skipif(not Path(PGBOUNCER).exists(), reason="pgbouncer is not installed")]
+NODE = NodesSettings(several=True)
+with_pgbouncer = pytest.mark.skipif(not Path(PGBOUNCER).exists(), reason="pgbouncer is not installed")
+
+
+class Pooled(NamedTuple):
+    """A database through a pooler, and past it."""
+
+    url: str
+    direct: str
+    pooler: "subprocess.Popen[bytes]"
 
 
 @pytest.fixture
-def pooled(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The address of a database through PgBouncer in the mode of the test."""
+def pooled(request: pytest.FixtureRequest) -> Iterator[Pooled]:
+    """A database through PgBouncer in the mode of the test."""
     port = free_port()
     server = PostgresServer(fsync="on", listen_addresses="127.0.0.1", port=str(free_port()))
     with tempfile.TemporaryDirectory(prefix="holdfast-pooler-") as name:
@@ -41,22 +59,90 @@ def pooled(request: pytest.FixtureRequest) -> Iterator[str]:
         (folder / "config").write_text(CONFIG.format(server=server.options["port"], port=port, mode=request.param))
         user = ["-u", "nobody"] if Path("/proc/self").owner() == "root" else []
         pooler = subprocess.Popen([PGBOUNCER, "-q", *user, str(folder / "config")], stderr=subprocess.DEVNULL)
-        yield f"postgresql://holdfast@127.0.0.1:{port}/postgres"
+        host = "postgresql://holdfast@127.0.0.1"
+        yield Pooled(f"{host}:{port}/postgres", f"{host}:{server.options['port']}/postgres", pooler)
         pooler.terminate()
         pooler.wait(10)
     server.remove()
 
 
-@pytest.mark.parametrize("pooled", ["transaction", "session"], indirect=True)
-async def test_a_server_does_not_start_through_a_pooler_and_says_so_in_one_line(pooled: str) -> None:
-    async def answers() -> bool:
+async def answers(pooled: str) -> None:
+    """Wait until the pooler does."""
+
+    async def once() -> bool:
         try:
             psycopg.connect(pooled, autocommit=True).close()
         except psycopg.OperationalError:
             return False
         return True
 
-    await eventually(answers)
+    await eventually(once)
+
+
+@in_the_long_form
+@with_pgbouncer
+@pytest.mark.parametrize("pooled", ["transaction", "session"], indirect=True)
+async def test_a_server_does_not_start_through_a_pooler_and_says_so_in_one_line(pooled: Pooled) -> None:
+    await answers(pooled.url)
     with pytest.raises(CannotStart, match="through a pooler: name the server itself") as refused:
-        await open_postgres(pooled)
+        await open_postgres(pooled.url)
     assert "\n" not in str(refused.value)
+
+
+@in_the_long_form
+@with_pgbouncer
+@pytest.mark.parametrize("pooled", ["transaction", "session"], indirect=True)
+async def test_past_a_pooler_it_writes_and_through_it_it_reads(pooled: Pooled) -> None:
+    await answers(pooled.url)
+    journal = await open_postgres(pooled.direct, nodes=NODE, pooler=pooled.url)
+    try:
+        lease = await begin(journal)
+        for n in range(20):
+            await journal.append(item(lease, n, str(n)))
+        everything = await texts(journal)
+        assert everything == [str(n) for n in range(20)]
+        again = await asyncio.gather(*(texts(journal) for _ in range(40)))
+        assert all(one == everything for one in again)
+        with psycopg.connect(pooled.url, autocommit=True, prepare_threshold=None) as connection:
+            for setting in ("default_transaction_read_only", "transaction_read_only"):
+                assert connection.execute(f"SHOW {setting}".encode()).fetchone() == ("off",), "nothing is left behind"
+            assert connection.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+        pooled.pooler.kill()
+        pooled.pooler.wait(10)
+        with pytest.raises(Unavailable):
+            await texts(journal)
+        await journal.append(item(lease, 20, "stored all the same"))
+    finally:
+        await journal.aclose()
+
+
+async def test_past_a_pooler_go_the_lock_the_beat_and_words_and_only_readers_go_through_it(
+    database: str, postgres: Databases
+) -> None:
+    name = f"pooler_{os.getpid()}"
+    postgres.execute(f"CREATE ROLE {name} SUPERUSER LOGIN", "postgres")
+    try:
+        by_role = conninfo_to_dict(database)["dbname"]
+        journal = await open_postgres(database, nodes=NODE, pooler=postgres.url_of(str(by_role), user=name))
+        try:
+            lease = await begin(journal)
+            await journal.append(item(lease, 0, "one"))
+            await asyncio.gather(*(texts(journal) for _ in range(8)))
+            with psycopg.connect(database) as connection:
+                found = connection.execute(
+                    "SELECT usename = %s, application_name FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()",
+                    (name,),
+                ).fetchall()
+            through = {who for pooled, who in found if pooled}
+            past = sorted(who for pooled, who in found if not pooled)
+            assert through == {connection_name()}
+            assert past == sorted(
+                [connection_name(), *(f"{connection_name()} {word}" for word in ("beat", "listen", "notify"))]
+            )
+        finally:
+            await journal.aclose()
+        with pytest.raises(CannotStart, match="is another database than"):
+            await open_postgres(database, pooler=postgres.url_of("postgres", user=name))
+    finally:
+        postgres.execute(f"DROP ROLE {name}", "postgres")

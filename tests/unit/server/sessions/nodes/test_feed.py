@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 
 from protocol import codes
@@ -10,7 +11,7 @@ from protocol import events as ev
 from protocol.submissions import Shutdown, UserInput
 from server.journal.postgres.nodes import notices
 from tests.support.live import Client, client, same_view
-from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, stream
+from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, stream, text
 from tests.support.polling import eventually
 from tests.unit.server.sessions.nodes.two import two
 
@@ -79,6 +80,33 @@ async def test_a_session_that_fell_asleep_here_wakes_there_and_its_followers_not
             assert (a.manager.active_session_count, b.manager.active_session_count) == (0, 1)
             first.view.model = second.view.model
             assert same_view(first.view, second.view)
+
+
+async def test_servers_that_do_not_tell_one_another_look_for_all_of_it(tmp_path: Path, database: str) -> None:
+    async with (
+        ScriptedModel(lambda _: text("Hello.")) as model,
+        two(tmp_path, database, model, notify="off") as (a, b),
+        client(a) as first,
+    ):
+        await first.synced()
+        async with client(b, first.ready.session_id) as second:
+            await second.synced()
+            await second.send(UserInput(id="one", text="hello"))
+            assert isinstance(await second.until_type(ev.Accepted), ev.Accepted)
+            for one in (first, second):
+                await one.until_type(ev.TurnComplete)
+                one.view.model = first.view.model
+            assert same_view(first.view, second.view)
+            assert (a.manager.active_session_count, b.manager.active_session_count) == (1, 0)
+        with psycopg.connect(database) as connection:
+            names = "SELECT application_name FROM pg_stat_activity WHERE datname = current_database()"
+            connected = " ".join(str(name) for (name,) in connection.execute(names))
+        assert "beat" in connected and "listen" not in connected and "notify" not in connected
+        deleting = first.ready.session_id
+        async with client(b, deleting) as follower:
+            await follower.synced()
+            await a.manager.delete_session(deleting)
+            assert await ended(follower) == codes.CLOSE_DELETED
 
 
 async def ended(one: Client) -> int:

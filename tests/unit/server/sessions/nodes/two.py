@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import psycopg
@@ -29,13 +29,21 @@ def node(folder: Path, database: str, name: str, settings: Settings, lease_s: fl
 
 @contextlib.asynccontextmanager
 async def two(
-    folder: Path, database: str, model: ScriptedModel | None = None, lease_s: float = 30.0, **groups: Any
+    folder: Path,
+    database: str,
+    model: ScriptedModel | None = None,
+    lease_s: float = 30.0,
+    *,
+    notify: Literal["on", "off"] = "on",
+    **groups: Any,
 ) -> AsyncIterator[tuple[Live, Live]]:
     """Two servers on one database, which know of each other, named `a` and `b`. `groups`: as of `settings_for`."""
     async with contextlib.AsyncExitStack() as ends:
         made: list[Live] = []
         for name in ("a", "b"):
             settings = node(folder, database, name, settings_for(folder / name, model, **groups), lease_s)
+            journal = msgspec.structs.replace(settings.journal, notify=notify)
+            settings = msgspec.structs.replace(settings, journal=journal)
             made.append(await ends.enter_async_context(listening(settings)))
         for live in made:
             known = live.manager.registry.services.nodes
