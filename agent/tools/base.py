@@ -1,5 +1,6 @@
 """Tool interfaces: what the router calls, and the base class of tools whose arguments are a msgspec Struct."""
 
+import functools
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextvars import ContextVar
@@ -41,10 +42,12 @@ class Tool(Protocol):
 
     name: str
     description: str
-    parameters: dict[str, object]
-    """JSON Schema of the arguments, an object."""
     side_effects: str | None
     """What undo does not revert, such as "files written"; None if nothing."""
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """JSON Schema of the arguments, an object."""
 
     def prepare(self, arguments: dict[str, object]) -> "PreparedCall | str":
         """The decoded call and its effects; or what is wrong with the arguments, and where."""
@@ -83,13 +86,12 @@ class StructTool(Generic[A]):
     name: str
     description: str
     arguments: type[A]
-    parameters: dict[str, object]
     side_effects: str | None = None
 
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        if "arguments" in cls.__dict__:
-            cls.parameters = parameters_of(cls.arguments)
+    @property
+    def parameters(self) -> dict[str, object]:
+        """JSON Schema of the arguments."""
+        return parameters_of(self.arguments)
 
     def normalize(self, arguments: A) -> A:
         """The arguments in the form in which they are checked and used."""
@@ -124,10 +126,11 @@ class StructTool(Generic[A]):
             return Effects(f"the effects of {self.name} could not be determined", UNKNOWN_EFFECTS)
 
 
+@functools.cache
 def parameters_of(arguments: type[msgspec.Struct]) -> dict[str, object]:
     """The Struct's JSON Schema in the form that every provider accepts: without `$ref`, and with `type` beside `enum`.
 
-    Raises ValueError for a Struct that contains itself.
+    Made when it is first asked for: those of all tools take 10 ms, and a start needs none. Raises ValueError for a Struct that contains itself.
     """
     (root,), components = msgspec.json.schema_components([arguments])
     schema = _inline(root, components, ())

@@ -18,7 +18,7 @@ from agent.workspace.files import Entry, FileStart
 from agent.workspace.guarded import is_guarded
 from agent.workspace.paths import WorkspaceError, existing_name, folder_parts, is_unfinished, shown
 from agent.workspace.settings import WorkspaceLimits
-from agent.workspace.workspace import LISTED_MAX, Workspace
+from agent.workspace.workspace import Workspace
 
 OWN: Final = ".holdfast"
 LINKS_MAX: Final = 40
@@ -64,7 +64,7 @@ class ProjectFolder(Workspace):
         else:
             super().remove(path)
 
-    def listing(self, path: str, recursive: bool, *, most: int = LISTED_MAX) -> tuple[list[Entry], bool]:
+    def listing(self, path: str, recursive: bool, *, most: int | None = None) -> tuple[list[Entry], bool]:
         if self._is_own(path):
             return self._own.listing(path, recursive, most=most)
         return super().listing(path, recursive, most=most)

@@ -155,11 +155,12 @@ class Workspace:
                     raise
                 raise WorkspaceError(f"{shown(path)} is a folder with files in it; delete these first") from error
 
-    def listing(self, path: str, recursive: bool, *, most: int = LISTED_MAX) -> tuple[list[Entry], bool]:
+    def listing(self, path: str, recursive: bool, *, most: int | None = None) -> tuple[list[Entry], bool]:
         """The entries of a folder, each folder before its own entries, names in order; and whether there are more.
 
-        At most `most` entries, `depth_max` deep. A workspace that does not exist yet is empty. Raises WorkspaceError.
+        At most `most` entries (None: `LISTED_MAX`), `DEPTH_MAX` deep. A workspace that does not exist yet is empty. Raises WorkspaceError.
         """
+        most = LISTED_MAX if most is None else most
         parts = folder_parts(path, self.limits)
         entries: list[Entry] = []
         cut = False
