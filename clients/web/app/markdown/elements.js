@@ -52,6 +52,23 @@ function element(tag, name = "") {
   return made;
 }
 
+const RIGHT_TO_LEFT = /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+
+/**
+ * Of a table, by the first letter in its head. The browser's `auto` would look for it anew with each text that is added, and
+ * in a table of numbers through all of them.
+ * @param {Node | string | undefined} node
+ */
+function directionOf(node) {
+  if (node === undefined) return "ltr";
+  while (typeof node !== "string" && node.tag !== "tr" && typeof node.children[0] === "object") node = node.children[0];
+  const letter = /\p{L}/u.exec(textOf(node))?.[0] ?? "";
+  return RIGHT_TO_LEFT.test(letter) ? "rtl" : "ltr";
+}
+
+/** @param {Node | string} node @returns {string} */
+const textOf = (node) => (typeof node === "string" ? node : node.children.map(textOf).join(" "));
+
 /** What a press does is found by the name in its dataset. @param {HTMLElement} into @param {string} name @param {string} text */
 function quietButton(into, name, text) {
   const button = into.appendChild(element("button", "quiet"));
@@ -120,7 +137,7 @@ export class ElementMaker {
       box.checked = "checked" in attrs;
       box.setAttribute("aria-label", box.checked ? "done" : "to do");
     } else if (tag === "div") {
-      made.dir = "auto";
+      made.dir = directionOf(children[0]);
       made.tabIndex = 0;
     } else if (tag === "section") {
       made.dataset.note = attrs.name;
