@@ -1,6 +1,6 @@
 """Appending: a journal alone, in a process of its own: appends at a pace, or as fast as each is stored, and reads back.
 
-Run as `python -m benchmarks.appending FOLDER DURABILITY [URL]`; `URL`: of a database. Each line of its standard input is a task, each line of
+Run as `python -m benchmarks.appending FOLDER DURABILITY [URL [several]]`; `URL`: of a database, `several`: which is shared. Each line of its standard input is a task, each line of
 its standard output what was measured.
 """
 
@@ -16,12 +16,14 @@ import uvloop
 from agent.util.threads import start_in_own_thread
 from server.journal.backend import open_backend
 from server.journal.base import AppendItem, Journal, Lease, Record, SessionRow
+from server.journal.nodes.settings import NodesSettings
 from server.journal.schema import Durability
 from server.journal.settings import JournalSettings
 
 DATA = b'{"type":"assistant_chunk","at":"2026-11-30T00:00:00.000Z","message_id":"0123456789abcdef","offset":1234,"text":" word"}'
 TOGETHER = 500
 READ_BYTES = 1 << 20
+LEASE_S = 10.0
 NOW = "2026-11-30T00:00:00.000Z"
 
 
@@ -78,9 +80,10 @@ async def read_ms(journal: Journal, events: int) -> float:
     return (time.monotonic() - began) * 1_000
 
 
-async def main(folder: str, durability: Durability, url: str = "") -> None:
+async def main(folder: str, durability: Durability, url: str = "", several: str = "") -> None:
     """Do the tasks of standard input, one after another."""
-    journal = (await open_backend(JournalSettings(data=folder, durability=durability, url=url))).journal
+    nodes = NodesSettings(several=bool(several), lease_s=LEASE_S)
+    journal = (await open_backend(JournalSettings(data=folder, durability=durability, url=url), nodes)).journal
     print("ready", flush=True)
     try:
         while line := await start_in_own_thread("stdin", sys.stdin.readline):

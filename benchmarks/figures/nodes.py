@@ -22,7 +22,7 @@ from benchmarks.statistics import ages_ms
 from benchmarks.table import Row
 from tests.support.postgres.server import PostgresServer
 
-CPU_RATIO_MAX, APPEND_RATIO_MAX, READ_RATIO_MAX, PATH_RATIO_MAX = 1.2, 2.5, 1.5, 1.5
+CPU_RATIO_MAX, APPEND_RATIO_MAX, READ_RATIO_MAX, PATH_RATIO_MAX, OWNERS_RATIO_MAX = 1.2, 2.5, 1.5, 1.5, 1.5
 ADDED_MAX_MS = 5.0
 LEASE_S, TAKEOVER_MAX_S = 2.0, 3.0
 MODEL = "hosted_vllm/scripted"
@@ -55,6 +55,7 @@ async def measure(size: Size = FULL) -> list[Row]:
     """The journals on a disk; the nodes with a database in memory, if there is room: a disk that stalls would end their leases."""
     with database(Path(tempfile.gettempdir())) as (server_on_disk, folder):
         rows = await journals(folder, server_on_disk.url, size)
+        rows.append(await owners(folder, server_on_disk, size))
     with database(None) as (server_in_memory, folder):
         return [*rows, *await paths(folder, server_in_memory, size)]
 
@@ -86,6 +87,33 @@ async def journals(folder: Path, url: str, size: Size) -> list[Row]:
         _beside("an append, p50", "ms", alone, lambda one: one.append_ms, APPEND_RATIO_MAX, "SQLite, `power`"),
         _beside(f"reading {events}", "ms", alone, lambda one: one.read_ms, READ_RATIO_MAX, "SQLite"),
     ]
+
+
+async def owners(folder: Path, on: PostgresServer, size: Size) -> Row:
+    """The database's own CPU with the sessions at two nodes, beside all of them at one; both nodes beat all the time."""
+    on.run("createdb", "-h", str(on.folder), "-U", "holdfast", "owners")
+    url = on.url_of("owners")
+    halves = msgspec.structs.replace(size.paced, sessions=size.paced.sessions // 2)
+    async with (
+        journal(folder / "one", "power", url, "several") as one,
+        journal(folder / "two", "power", url, "several") as two,
+    ):
+
+        async def cpu_us(tasks: tuple[Task, ...]) -> float:
+            before = on.cpu_s()
+            await asyncio.gather(*(node.measure(task) for node, task in zip((one, two), tasks, strict=False)))
+            return (on.cpu_s() - before) / sum(task.sessions * task.events for task in tasks) * 1e6
+
+        runs = await in_turn(((halves, halves), (size.paced,)), cpu_us, size.pairs)
+    title = f"{size.paced.sessions} sessions, an event every {size.paced.every_ms:g} ms, at two nodes"
+    return _beside(
+        f"{title}: CPU of the database an appended event",
+        "µs",
+        runs,
+        lambda cpu: cpu,
+        OWNERS_RATIO_MAX,
+        "all at one node",
+    )
 
 
 async def paths(folder: Path, on: PostgresServer, size: Size) -> list[Row]:
@@ -135,9 +163,9 @@ async def paths(folder: Path, on: PostgresServer, size: Size) -> list[Row]:
 
 
 @contextlib.asynccontextmanager
-async def journal(folder: Path, durability: str, url: str = "") -> AsyncIterator[Journal]:
-    """A journal process, ready for tasks."""
-    arguments = ["-m", "benchmarks.appending", str(folder), durability, *([url] if url else [])]
+async def journal(folder: Path, durability: str, *database: str) -> AsyncIterator[Journal]:
+    """A journal process, ready for tasks. `database`: its address, and `several` if it is shared."""
+    arguments = ["-m", "benchmarks.appending", str(folder), durability, *database]
     async with await Journal.start(f"the journal in {folder.name}", *arguments) as process:
         await process.line("ready")
         yield process

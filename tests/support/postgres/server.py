@@ -123,6 +123,14 @@ class PostgresServer:
                     raise RuntimeError((self.folder / "log").read_text()) from None
                 time.sleep(0.01)
 
+    def cpu_s(self) -> float:
+        """CPU seconds of all its processes since its start, in ticks of 10 ms; of those too that ended."""
+        assert self._process is not None, "it runs"
+        pid = self._process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text("ascii").split()
+        ticks = sum(sum(_ticks(child)[:2]) for child in children) + sum(_ticks(str(pid)))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def promote(self) -> None:
         """Make a primary of a standby."""
         self.run("pg_ctl", "promote", "-D", "data")
@@ -138,6 +146,15 @@ class PostgresServer:
         """Stop it for good, and remove its files."""
         self.stop(signal.SIGQUIT)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _ticks(pid: str) -> list[int]:
+    """User and system time of a process, then those of its children that ended; nothing if it has ended. proc_pid_stat(5)"""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text("ascii")
+    except FileNotFoundError:
+        return [0] * 4
+    return [int(value) for value in stat.rpartition(")")[2].split()[11:15]]
 
 
 def _memory() -> Path | None:

@@ -154,7 +154,7 @@ async def test_a_process_that_ends_too_early_is_named() -> None:
 @in_the_long_form
 async def test_nodes_are_measured_beside_sqlite_and_with_sockets_elsewhere() -> None:
     few = ages.Size(sessions=2, tokens=20, every_ms=5)
-    size = nodes.Size(Task(2, 10, 1), Task(1, 10, 0, read=50), few, takeovers=1, pairs=1)
+    size = nodes.Size(Task(2, 100, 1), Task(1, 10, 0, read=50), few, takeovers=1, pairs=1)
     rows = await nodes.measure(size)
-    assert len([row for row in rows if row.ratio]) == 5 and all(row.ours > 0 for row in rows)
+    assert len([row for row in rows if row.ratio]) == 6 and all(row.ours > 0 for row in rows)
     assert by_figure(rows, "kill -9").unit == "s"
