@@ -9,10 +9,6 @@ from agent.hub.client import HubClient
 from agent.hub.pools import HubThreads
 from agent.hub.settings import HubSettings
 from agent.tools.base import Tool
-from agent.tools.hub.dataset import DatasetTool
-from agent.tools.hub.jobs import JobsTool
-from agent.tools.hub.repo import RepoTool
-from agent.tools.hub.search import SearchTool
 from agent.workspace.files import SessionFiles
 
 _FOLLOW_PART = 0.8
@@ -26,5 +22,11 @@ __all__ = ["HUB_TOOL_NAMES", "HubClient", "HubSettings", "HubThreads", "hub_tool
 
 def hub_tools(hub: HubClient, files: SessionFiles, timeout_s: float) -> list[Tool]:
     """A session's Hugging Face tools. `files`: the session's. `timeout_s`: after which a call is cancelled."""
+    # Imported with the first session: a start needs none of them.
+    from agent.tools.hub.dataset import DatasetTool
+    from agent.tools.hub.jobs import JobsTool
+    from agent.tools.hub.repo import RepoTool
+    from agent.tools.hub.search import SearchTool
+
     follow_max_s = min(hub.settings.follow_s, timeout_s * _FOLLOW_PART)
     return [SearchTool(hub), RepoTool(hub, files), DatasetTool(hub), JobsTool(hub, follow_max_s)]
