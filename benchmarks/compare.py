@@ -22,6 +22,9 @@ from benchmarks.pairs import in_turn
 from benchmarks.processes import Build, Server, scripted_model, server, this_build
 from benchmarks.table import Comparison, comparison_table
 
+LOADED_AFTER_S = 2.0
+"""A server loads the model library in the background, a second after its start; what it takes is a part of its memory."""
+
 Builds = tuple[Build, Build]
 
 
@@ -113,6 +116,7 @@ async def measure_memory(builds: Builds, api_base: str, size: Size) -> list[Comp
     """The process after its start and after its first turns, and what further sessions add."""
 
     async def at_rest_mib(one: Server) -> float:
+        await asyncio.sleep(LOADED_AFTER_S)
         await one.cpu_at_rest_s()
         return one.anonymous_kib() / 1024
 

@@ -33,7 +33,7 @@ from server.journal.base import Journal, SessionRow
 from server.journal.data_dir import DATABASE
 from server.journal.nodes.base import Nodes
 from server.journal.nodes.listing import Load, differing
-from server.search.searcher import SessionSearch, open_search
+from server.search.searcher import SessionSearch, create_search
 from server.sessions.factory import SessionFactory, make_rules
 from server.sessions.forks.forker import Forker
 from server.sessions.manager import SessionManager
@@ -183,7 +183,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         journal, settings.export, owner_tokens.get, parts.toolsets.hub, parts.metrics, folder, parts.executors.disk
     )
     ends.push_async_callback(exporter.aclose)
-    search = await open_search(journal, folder, settings.search, parts.executors.server.of(SERVER))
+    search = create_search(journal, folder, settings.search, parts.executors.server.of(SERVER))
     if search is not None:
         ends.push_async_callback(search.aclose)
     manager = _session_manager(parts, journal, nodes, quotas, owner_tokens, observers, collector, exporter, search)

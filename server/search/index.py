@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -52,19 +53,25 @@ _FIND = f"""
 
 
 class TextIndex:
-    """The index in this file, which is made if it is missing, no database, or of another version. Raises `sqlite3.Error`."""
+    """The index in this file, which is opened at its first use: a start needs it not. Made if it is missing, no database, or of another version.
+
+    Each call raises `sqlite3.Error`, and OSError where the file cannot be made.
+    """
 
     def __init__(self, path: Path, bytes_max: int) -> None:
         self._path = path
         self._bytes_max = bytes_max
         self._lock = threading.Lock()
+
+    @cached_property
+    def _db(self) -> sqlite3.Connection:
         try:
-            self._db = self._open()
+            return self._open()
         except sqlite3.DatabaseError as error:
-            log.warning("%s is made anew: %s", path, error)
-            for name in (path, path.with_name(path.name + "-wal"), path.with_name(path.name + "-shm")):
+            log.warning("%s is made anew: %s", self._path, error)
+            for name in (self._path, *(self._path.with_name(self._path.name + end) for end in ("-wal", "-shm"))):
                 name.unlink(missing_ok=True)
-            self._db = self._open()
+            return self._open()
 
     def _open(self) -> sqlite3.Connection:
         self._path.touch(PRIVATE)
@@ -154,7 +161,8 @@ class TextIndex:
     def close(self) -> None:
         """Close the file."""
         with self._lock:
-            self._db.close()
+            if "_db" in vars(self):
+                self._db.close()
 
     def _reading(self, session_id: str) -> Reading:
         row = self._db.execute("SELECT reading FROM sessions WHERE session_id = ?", (session_id,)).fetchone()

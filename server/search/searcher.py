@@ -39,18 +39,17 @@ class Found(msgspec.Struct, frozen=True):
     lagging: int = 0
 
 
-async def open_search(
+FAULTS: Final = (sqlite3.Error, OSError)
+"""Of an index: one that cannot be opened, such as with an SQLite without FTS5, or is damaged."""
+
+
+def create_search(
     journal: Journal, folder: Path, settings: SearchSettings, threads: HolderExecutor
 ) -> "SessionSearch | None":
-    """The search with its index in this folder; None if the settings want none, or this SQLite cannot have one, which is logged."""
+    """The search with its index in this folder; None if the settings want none."""
     if not settings.text_bytes_max:
         return None
-    try:
-        index = await threads.run(partial(TextIndex, folder / INDEX, settings.text_bytes_max))
-    except (sqlite3.Error, OSError) as error:
-        log.warning("only titles are searched: the index %s cannot be opened: %s", folder / INDEX, error)
-        return None
-    return SessionSearch(journal, index, threads)
+    return SessionSearch(journal, TextIndex(folder / INDEX, settings.text_bytes_max), threads)
 
 
 class SessionSearch:
@@ -87,8 +86,8 @@ class SessionSearch:
             except TimeoutError:
                 log.info("a search does not wait for %d sessions of its user", len(lagging))
             found = await self._threads.run(partial(self._index.find, user_id, words))
-        except sqlite3.Error as error:
-            log.warning("a search fails: %s", error)
+        except FAULTS as error:
+            log.warning("only titles are searched: the index %s: %s", INDEX, error)
             return Found()
         hits = [(stat, found.pop(stat.row.session_id)) for stat in stats if stat.row.session_id in found]
         for session_id in found:
@@ -99,7 +98,7 @@ class SessionSearch:
         """A session was deleted: remove its texts."""
         try:
             await self._threads.run(partial(self._index.forget, [session_id]))
-        except sqlite3.Error as error:
+        except FAULTS as error:
             log.warning("session %s: its texts stay in the index until the next start: %s", session_id, error)
 
     async def _lagging(self, stats: Sequence[Stat]) -> list[Stat]:
@@ -134,7 +133,7 @@ class SessionSearch:
         await asyncio.sleep(BUILD_AFTER_S)
         try:
             await self._read_all()
-        except (sqlite3.Error, JournalError) as error:
+        except (*FAULTS, JournalError) as error:
             log.warning("the index of the search is not complete, searches bring it up to date: %s", error)
 
     async def _read_all(self) -> None:

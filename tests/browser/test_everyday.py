@@ -294,7 +294,9 @@ async def test_words_messages_and_commands_are_reached(live: Live, tabs: Tabs) -
     await expect(status).to_have_text("Nothing found")
     await sought.press("Escape")
     await expect(chat.field).to_be_focused()
-    assert await page.evaluate("CSS.highlights.size") == 0
+    await expect(sought).to_have_count(0)
+    await page.evaluate(FRAMES)
+    assert await page.evaluate("[...CSS.highlights.keys()]") == []
     await scroller(chat).evaluate("(list) => { list.scrollTop = 0; }")
     await chat.rows.first.get_by_role("button", name="Link to this message").click()
     link = await page.evaluate("navigator.clipboard.readText()")

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gzip
 import json
 import os
 import re
@@ -145,7 +146,8 @@ def load_page(origin: str) -> None:
     files = asset_paths(WEB, LIBRARY)
     assert first_load() < set(files.values())
     for name, path in files.items():
-        assert fetch(f"{origin}/static/{name}") == path.read_bytes(), path
+        content = path.read_bytes()
+        assert fetch(f"{origin}/static/{name}") == (gzip.decompress(content) if path.suffix == ".gz" else content), path
 
 
 def fetch(url: str) -> bytes:

@@ -69,7 +69,7 @@ async def test_a_client_that_repeats_a_submission_and_reads_no_answer_is_not_rea
             with pytest.raises(OSError):  # the server cuts it off
                 await asyncio.get_running_loop().sock_sendall(sock, messages)
         read = re.findall(r"closed: 4408 .* (\d+) frames in", caplog.text)
-        assert int(*read) < 20  # the rest waits in the buffers of the system
+        assert int(*read) < 100  # the rest waits in the buffers of the system
 
 
 async def test_a_stop_does_not_wait_for_a_client_that_reads_nothing(tmp_path: Path) -> None:

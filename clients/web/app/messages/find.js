@@ -30,6 +30,8 @@ export function FindBar({ conversation, list }) {
   const now = Math.min(at, Math.max(0, found.length - 1));
   const scroller = () => list.current?.scroller.current ?? null;
   const shown = useRef(/** @type {Range | null} */ (null));
+  /** Which place is asked for, by number: what comes late, or after the bar is gone, marks nothing. */
+  const asked = useRef(0);
   useEffect(() => field.current?.select(), [finding.value]);
   useEffect(() => {
     let drawn = 0;
@@ -39,18 +41,26 @@ export function FindBar({ conversation, list }) {
     };
     const element = scroller();
     element?.addEventListener("scroll", again);
-    return () => (cancelAnimationFrame(drawn), element?.removeEventListener("scroll", again), unmark());
+    return () => {
+      asked.current += 1;
+      cancelAnimationFrame(drawn);
+      element?.removeEventListener("scroll", again);
+      unmark();
+    };
   }, [words]);
   const show = async (/** @type {number} */ number) => {
+    const mine = ++asked.current;
     setAt(number);
     shown.current = null;
     const place = found[number];
     const row = place && (await list.current?.show(place.key));
+    if (mine !== asked.current) return;
     if (!row) return mark(scroller(), words, null);
     // What is folded, or shown in part, has its content when it is open.
     const closed = rangesIn(row, words).length <= place.nth ? row.querySelectorAll("details:not([open]), .whole") : [];
     for (const one of closed) if (one instanceof HTMLDetailsElement) one.open = true; else /** @type {HTMLElement} */ (one).click();
     if (closed.length) await new Promise((made) => setTimeout(made));
+    if (mine !== asked.current) return;
     const ranges = rangesIn(row, words);
     const range = ranges[Math.min(place.nth, ranges.length - 1)] ?? null;
     range?.startContainer.parentElement?.scrollIntoView({ block: "center" });

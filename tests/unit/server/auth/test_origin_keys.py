@@ -63,8 +63,8 @@ async def opened_by(live: Live, http: httpx.AsyncClient, headers: dict[str, str]
 BY_LINK = [f"GET {path}" for path, by_link in GUARDED if by_link]
 
 
-async def test_the_cookie_alone_opens_nothing_but_the_download_of_a_file(tmp_path: Path) -> None:
-    assert BY_LINK == ["GET /api/sessions/{session_id}/files/{path:path}"]
+async def test_the_cookie_alone_opens_nothing_but_downloads_of_files(tmp_path: Path) -> None:
+    assert [f"GET /api/sessions/{{session_id}}/{what}" for what in ("archive", "files/{path:path}")] == BY_LINK
     async with local(tmp_path) as (live, http, answer):
         assert await opened_by(live, http, cookie_of(answer)) == BY_LINK
         refused = await http.get("/api/me", headers=cookie_of(answer))
@@ -72,7 +72,7 @@ async def test_the_cookie_alone_opens_nothing_but_the_download_of_a_file(tmp_pat
         assert "model" not in (await http.get("/api/config", headers=cookie_of(answer))).json()
 
 
-async def test_the_cookie_of_a_link_alone_opens_nothing_but_the_download_of_a_file(tmp_path: Path) -> None:
+async def test_the_cookie_of_a_link_alone_opens_nothing_but_downloads_of_files(tmp_path: Path) -> None:
     async with users(tmp_path, auth={"failures_per_minute": 1_000}) as found, found.socket("alice") as owner:
         session_id = owner.ready.session_id
         async with found.http("alice") as http:

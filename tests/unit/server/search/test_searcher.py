@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from server.journal.sqlite import open_journal
-from server.search.searcher import open_search
+from server.search.searcher import create_search
 from server.search.settings import SearchSettings
 from tests.support.executors import conversion
 from tests.unit.server.journal.builders import begin, item
@@ -27,7 +27,7 @@ async def test_what_a_journal_that_was_put_back_does_not_hold_is_not_found(tmp_p
             await begin(journal, "rests", *said("first of another"))
         lease = await journal.acquire("s")
         await journal.append(item(lease, (await journal.stat("s")).head, *said(*say)))
-        search = await open_search(journal, tmp_path, SearchSettings(), conversion())
+        search = create_search(journal, tmp_path, SearchSettings(), conversion())
         assert search is not None
         found = [sorted(stat.row.session_id for stat, _ in (await search.find("ann", word)).hits) for word in words]
         await search.aclose()

@@ -22,6 +22,8 @@ FILE = "/api/sessions/{session_id}/files/{path:path}"
 ASKED: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("GET", "/api/sessions/{session_id}"): {"status": 200},
     ("PUT", "/api/sessions/{session_id}/mcp/servers"): {"json": {"mcp_servers": {"a": {"url": "http://localhost/a"}}}},
+    ("GET", "/api/sessions/{session_id}/instructions"): {},
+    ("GET", "/api/sessions/{session_id}/tools"): {},
     ("GET", "/api/sessions/{session_id}/events"): {},
     ("GET", "/api/sessions/{session_id}/events/{seq}"): {},
     ("GET", "/api/sessions/{session_id}/export"): {},
