@@ -12,6 +12,8 @@ from tests.browser.support.journal import view_of
 MESSAGES = ".row[data-kind=user] .bubble, .row[data-kind=assistant] .markdown, .tool > details > summary .tool-name"
 """What stands for each message of the journal: its text, or the name of its tool."""
 
+DRAWN = "() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))"
+"""Until the next frame was drawn."""
 
 DRAG = """(main, [kind, name, text]) => {
   const data = new DataTransfer();
@@ -107,7 +109,9 @@ class Chat:
         await expect(self.line).to_have_attribute("data-phase", "live")
 
     async def idle(self) -> None:
-        """Until no turn runs."""
+        """Until no turn runs, and nothing that was said waits for one."""
+        await self.page.evaluate(DRAWN)  # what was pressed just now is shown from here on
+        await expect(self.page.locator(".row[data-kind=waiting]")).to_have_count(0)
         await expect(self.field).to_have_attribute("placeholder", "Say something…")
 
     async def shows_the_journal(self, server: str) -> View:

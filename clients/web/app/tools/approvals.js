@@ -11,24 +11,28 @@ import { letters } from "../ui/letters.js";
 import { CallArguments } from "./arguments.js";
 import { commandOf } from "./calls.js";
 
+/** What waits and was not answered here. @param {Conversation} conversation */
+const unanswered = ({ view, answered }) => view.pending_approval.filter((one) => !answered.has(one.tool_call_id));
+
 /** @param {{ conversation: Conversation }} props */
 export function Approvals({ conversation }) {
   void conversation.version.value;
   const { view, access } = conversation;
   const waiting = view.pending_approval;
-  const free = waiting.filter((one) => !conversation.answered.has(one.tool_call_id));
-  const all = (/** @type {boolean} */ approved) => conversation.answer(free.map(({ tool_call_id }) => ({ tool_call_id, approved })));
+  const free = unanswered(conversation);
+  const all = (/** @type {boolean} */ approved) => conversation.answer(unanswered(conversation).map(({ tool_call_id }) => ({ tool_call_id, approved })));
   const section = useRef(/** @type {HTMLElement | null} */ (null));
   useFocusKept(section, waiting.length);
   useEffect(() => {
     const keys = (/** @type {KeyboardEvent} */ event) => {
-      if (!event.altKey || event.ctrlKey || event.metaKey || access === "read" || !free.length || overlayOpen()) return;
+      const [first] = unanswered(conversation); // as it is now: what was drawn last may be a key press older
+      if (!event.altKey || event.ctrlKey || event.metaKey || access === "read" || !first || overlayOpen()) return;
       const letter = letters.of(event);
       if (letter !== "y" && letter !== "n") return;
       event.preventDefault();
       const approved = letter === "y";
       if (event.shiftKey) all(approved);
-      else conversation.answer([{ tool_call_id: free[0].tool_call_id, approved }]);
+      else conversation.answer([{ tool_call_id: first.tool_call_id, approved }]);
     };
     addEventListener("keydown", keys);
     return () => removeEventListener("keydown", keys);
