@@ -42,7 +42,7 @@ async def relayed(endpoint: str, fault: Fault) -> AsyncIterator[str]:
 
         listening, tasks = socket.create_server(("127.0.0.1", 0)), TaskOwner("relay")
         app = Starlette(routes=[Route("/", relay, methods=["POST"])])
-        config = uvicorn.Config(app, log_level="error", log_config=None, lifespan="off", timeout_graceful_shutdown=1)
+        config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
         running = uvicorn.Server(config)
         task = tasks.start(running.serve([listening]), "relay")
         try:

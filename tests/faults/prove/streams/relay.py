@@ -54,9 +54,7 @@ async def relayed(server: str, fault: Fault) -> AsyncIterator[str]:
 
         port, tasks = free_port(), TaskOwner("relay")
         app = Starlette(routes=[Route("/{path:path}", relay, methods=["GET", "PUT", "POST"])])
-        config = uvicorn.Config(
-            app, port=port, log_level="error", log_config=None, lifespan="off", timeout_graceful_shutdown=1
-        )
+        config = uvicorn.Config(app, port=port, log_config=None, lifespan="off", timeout_graceful_shutdown=1)
         running = uvicorn.Server(config)
         task = tasks.start(running.serve(), "relay")
         try:

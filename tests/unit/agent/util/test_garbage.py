@@ -33,7 +33,7 @@ def test_what_is_imported_for_good_is_in_no_collection_and_nothing_is_frozen_the
     frozen = gc.get_freeze_count()
     assert frozen > before
     import_for_good("this")
-    assert gc.get_freeze_count() == frozen
+    assert gc.get_freeze_count() <= frozen  # some of what was frozen before may have gone meanwhile
 
 
 async def test_a_package_that_two_threads_import_is_whole_in_both(

@@ -78,8 +78,14 @@ async def test_cancelled_it_leaves_no_process_behind(tasks: TaskOwner) -> None:
     built_in("web", {"readable_timeout_s": 50.0})
     converting = tasks.start(html_to_markdown("<a " * 200_000, URL, Executors(), SERVER), "convert")
 
+    def command_of(one: psutil.Process) -> str:
+        try:
+            return " ".join(one.cmdline())
+        except psutil.NoSuchProcess:  # it ended since it was listed, as one of an earlier test may
+            return ""
+
     def converters() -> list[psutil.Process]:
-        return [one for one in psutil.Process().children() if PROGRAM.name in " ".join(one.cmdline())]
+        return [one for one in psutil.Process().children() if PROGRAM.name in command_of(one)]
 
     await eventually(converters)
     children = converters()
