@@ -5,8 +5,8 @@ from typing import Final
 
 from server.auth.authorization import Rule
 
-RULES: Final = (Rule("/ahp", "sessions"), Rule("/", "sessions"))
-"""What the upgrade needs, by path. VS Code knows of no path."""
+RULES: Final = (Rule("/ahp", "sessions", query_token=True), Rule("/", "sessions", query_token=True))
+"""What the upgrade needs, by path. VS Code knows of no path, and of no header."""
 
 
 def ahp_rules(served: bool) -> Sequence[Rule]:

@@ -72,7 +72,7 @@ class Authenticator:
             await self.logins.aclose()
 
     async def authenticate(self, scope: Scope) -> Principal | HTTPRefusal:
-        """The principal of the request in `scope`, or the refusal. The URL is not read."""
+        """The principal of the request in `scope`, or the refusal. The URL is not read: see `query_tokens`."""
         ticket = ticket_of(scope)
         if ticket is not None:  # alone: its Origin was not judged as that of a cookie, or of no credentials, is
             return await self._holder(ticket, scope)

@@ -20,12 +20,14 @@ whether it is for this session. Else a right."""
 class Rule(msgspec.Struct, frozen=True):
     """The need of a path. In it `{name}` stands for one segment, `{name:path}` for the rest.
 
-    `by_link`: a browser may follow a link to it, so that reading it needs no origin key beside the cookie.
+    `by_link`: a browser may follow a link to it, so that reading it needs no origin key beside the cookie. `query_token`: a
+    program on this machine may send its token in the query, since it can set no header.
     """
 
     path: str
     need: Need
     by_link: bool = False
+    query_token: bool = False
 
 
 OWNER_ONLY: Final = (Share, Unshare, Shutdown, SetMode)

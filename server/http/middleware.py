@@ -10,6 +10,7 @@ from server.auth.authorization import AccessRules, Rule, check_need
 from server.auth.credentials import parse_credentials
 from server.auth.principal import Principal
 from server.auth.public_requests import below, recognized
+from server.auth.query_tokens import with_query_token
 from server.auth.tickets import ticket_of
 from server.config.settings import Settings
 from server.http.advice import Advice, foreign_host, foreign_origin
@@ -155,6 +156,8 @@ class AccessMiddleware:
         rule = self._rules.rule_of(path, websocket=scope["type"] == "websocket")
         if rule.need == "nothing":
             return None
+        if rule.query_token:  # behind the check of its Origin: a page can write an address too
+            scope = with_query_token(scope)
         caller = await self._authenticate(scope)
         if not isinstance(caller, HTTPRefusal):
             caller = check_key(scope, caller, rule) or caller

@@ -50,10 +50,13 @@ async def test_vs_code_has_holdfast_in_its_chat_and_comes_back_in_the_middle_of_
     await first_call()
     gate = Gate()
     async with ScriptedModel(script(gate)) as model:  # type: ignore[arg-type]  # replies
-        settings = settings_for(tmp_path / "data", model, workspace={"roots": [str(tmp_path)]})
+        settings = settings_for(
+            tmp_path / "data", model, workspace={"roots": [str(tmp_path)]}, auth={"local_token": True}
+        )
         served = msgspec.structs.replace(settings.compatible, ahp=True)
         async with listening(msgspec.structs.replace(settings, compatible=served)) as live:
-            async with CodeServer(tmp_path / "code").window_of_host(project, live.port) as page:
+            token = (tmp_path / "data/token").read_text().strip()
+            async with CodeServer(tmp_path / "code").window_of_host(project, live.port, token) as page:
                 await choose_holdfast(page)
                 await expect(page.locator(CHAT)).to_contain_text(
                     "ask"

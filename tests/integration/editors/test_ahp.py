@@ -270,6 +270,22 @@ async def test_it_is_served_where_the_operator_says_so_to_those_who_have_credent
         headers = {"Authorization": f"Bearer {token}"}
         async with ahp_client(live, additional_headers=headers) as client:
             await client.initialize()
+        for path in ("", "/ahp"):
+            async with ahp_client(live, path, f"tkn={token}") as client:  # as VS Code sends it
+                await client.initialize()
+        for query in (f"tkn={token}x", f"tkn={token}&tkn={token}", f"token={token}"):
+            with pytest.raises(InvalidStatus) as refused:
+                async with ahp_client(live, "", query):
+                    pass
+            assert refused.value.response.status_code == 401
+        with pytest.raises(InvalidStatus) as refused:
+            async with ahp_client(live, "", f"tkn={token}", origin="https://evil.example"):
+                pass
+        assert refused.value.response.status_code == 403
+        with pytest.raises(InvalidStatus) as refused:
+            async with ahp_client(live, "/ws", f"tkn={token}"):
+                pass
+        assert refused.value.response.status_code == 401
     async with listening(ahp_settings(tmp_path / "open")) as live:
         with pytest.raises(InvalidStatus) as refused:
             async with ahp_client(live, origin="https://evil.example"):

@@ -154,9 +154,10 @@ class AhpClient:
 
 
 @contextlib.asynccontextmanager
-async def ahp_client(live: Address, **options: Any) -> AsyncIterator[AhpClient]:
+async def ahp_client(live: Address, path: str = "/ahp", query: str = "", **options: Any) -> AsyncIterator[AhpClient]:
     """A connected client."""
-    async with connect(f"ws://127.0.0.1:{live.port}/ahp", max_size=2**25, compression=None, **options) as socket:
+    address = f"ws://127.0.0.1:{live.port}{path}?{query}".removesuffix("?")
+    async with connect(address, max_size=2**25, compression=None, **options) as socket:
         yield AhpClient(socket)
 
 

@@ -54,15 +54,16 @@ class CodeServer:
             yield page
 
     @contextlib.asynccontextmanager
-    async def window_of_host(self, folder: Path, host_port: int) -> AsyncIterator[Page]:
-        """A window of the plain server that is inside of code-server, with an agent host on this port."""
+    async def window_of_host(self, folder: Path, host_port: int, token: str) -> AsyncIterator[Page]:
+        """A window of the plain server that is inside of code-server, with an agent host on this port that asks for this token."""
         port = free_port()
         arguments = ["--host", "127.0.0.1", "--port", str(port), "--without-connection-token"]
         arguments += ["--accept-server-license-terms", "--disable-workspace-trust"]
         arguments += ["--agent-host-bridge-host", "127.0.0.1", "--agent-host-bridge-port", str(host_port)]
         entry = self._modules / "code-server/lib/vscode/out/server-main.js"
         kept = ["--server-data-dir", str(self._home / "server")]
-        async with self._running(port, folder, str(entry), *arguments, *kept) as page:
+        given = {"VSCODE_AGENT_HOST_BRIDGE_CONNECTION_TOKEN": token}
+        async with self._running(port, folder, str(entry), *arguments, *kept, **given) as page:
             yield page
 
     @contextlib.asynccontextmanager
