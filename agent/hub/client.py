@@ -24,6 +24,9 @@ FollowEnd = Literal["end", "time", "size"]
 _GRACE_S = 1.0
 
 
+ASK_TIMEOUT_S = 30.0
+"""How long one question to the Hub may take: far more than it needs, and a turn waits no longer for one that hangs."""
+
 RESPONSE_BYTES_MAX = 16_777_216
 """Largest response of the Hub that is read: far above every listing, far below what would hurt the process."""
 
@@ -51,8 +54,8 @@ class HubClient:
         return self._token
 
     async def ask(self, work: "Callable[[HfApi, Token], T]", timeout_s: float | None = None) -> T:
-        """Run `work(api, token)` in a thread; its result. `timeout_s`: default `settings.timeout_s`. Raises HubError."""
-        limit_s = timeout_s or self.settings.timeout_s
+        """Run `work(api, token)` in a thread; its result. `timeout_s`: default `ASK_TIMEOUT_S`. Raises HubError."""
+        limit_s = timeout_s or ASK_TIMEOUT_S
         call = HubCall(limit_s, limit_s, RESPONSE_BYTES_MAX, self._token)
         return await self._threads.ask.run(call, lambda: self._ask(call, work), limit_s, self._holder)
 
@@ -62,7 +65,7 @@ class HubClient:
 
         def account_name(api: "HfApi", _: Token) -> str:
             try:
-                return whoami(token, api.endpoint, self.settings.timeout_s).name
+                return whoami(token, api.endpoint, ASK_TIMEOUT_S).name
             except TokenRejected:
                 raise HubRefusal("the Hub does not take the owner's token: the owner has to log in again") from None
             except HubUnreachable as error:

@@ -148,7 +148,7 @@ class LocalBackend:
         self._settings = settings
         self._program = program
         self._hidden = hidden
-        self._places = ProcessPlaces(settings, searches)
+        self._places = ProcessPlaces(searches)
 
     async def create(self, session: SandboxRequest) -> Sandbox:
         return LocalSandbox(
@@ -170,7 +170,7 @@ class HostBackend:
 
     def __init__(self, settings: SandboxSettings, searches: WorkExecutor) -> None:
         self._settings = settings
-        self._places = ProcessPlaces(settings, searches)
+        self._places = ProcessPlaces(searches)
 
     async def create(self, session: SandboxRequest) -> Sandbox:
         return HostSandbox(
@@ -182,7 +182,7 @@ class FilesOnlyBackend:
     """Files in the workspace on this machine, no commands. `reason`: why."""
 
     def __init__(self, settings: SandboxSettings, reason: str, searches: WorkExecutor) -> None:
-        self._places = ProcessPlaces(settings, searches)
+        self._places = ProcessPlaces(searches)
         self.offer = SandboxInfo(
             kind=settings.kind, says="no commands run; there are files alone", shell=False, reason=reason
         )

@@ -77,9 +77,6 @@ class SandboxSettings(RemoteSettings, frozen=True, kw_only=True):
     command_timeout_max_s: Annotated[
         float, Meta(gt=0, le=86_400, description="How long a command may ask to run; then it is killed.")
     ] = 540.0
-    commands_max: Annotated[
-        int, Meta(ge=1, le=100, description="Commands of one session at once; more wait for their turn.")
-    ] = 4
     memory_bytes: Annotated[
         Bytes,
         Meta(
@@ -99,9 +96,6 @@ class SandboxSettings(RemoteSettings, frozen=True, kw_only=True):
     ] = 600
     tmp_bytes: Annotated[
         Bytes, Meta(description="Size of a command's `/tmp`, which is held in memory and empty for each command.")
-    ] = 268_435_456
-    disk_free_bytes_min: Annotated[
-        int, Meta(ge=0, le=2**44, description="A command is killed when the disk has less room than this.")
     ] = 268_435_456
 
     def __post_init__(self) -> None:

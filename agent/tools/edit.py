@@ -13,6 +13,7 @@ from agent.policy.effects import Effects
 from agent.tools.base import ToolLog, ToolResult
 from agent.tools.files import FilePath, FilesTool, path_error
 from agent.util.executors import HolderExecutor
+from agent.workspace import workspace
 from agent.workspace.files import FileStart, SessionFiles
 from agent.workspace.paths import WorkspaceError, file_parts, shown
 from agent.workspace.settings import WorkspaceLimits
@@ -75,8 +76,8 @@ class EditTool(FilesTool[Edit]):
         before = whole_text(arguments.path, await self.files.read(arguments.path))
         after, count = apply_edit(before, arguments)
         data = after.encode()
-        if len(data) > self.limits.write_bytes_max:
-            raise WorkspaceError(f"{len(data)} bytes are too many: at most {self.limits.write_bytes_max} in one write")
+        if len(data) > workspace.WRITE_BYTES_MAX:
+            raise WorkspaceError(f"{len(data)} bytes are too many: at most {workspace.WRITE_BYTES_MAX} in one write")
         await self.files.write(arguments.path, data)
         places = "1 place" if count == 1 else f"{count} places"
         change = await self.change_of(arguments.path, before, after)

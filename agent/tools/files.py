@@ -12,6 +12,7 @@ from agent.policy.effects import Effects
 from agent.tools.base import StructTool, ToolLog, ToolResult
 from agent.tools.changes import file_change
 from agent.util.executors import HolderExecutor
+from agent.workspace import workspace
 from agent.workspace.files import Entry, SandboxError, SearchRequest, SessionFiles
 from agent.workspace.guarded import REASON, is_guarded
 from agent.workspace.paths import WorkspaceError, file_parts, folder_parts, printable, shown
@@ -164,11 +165,11 @@ class WriteFileTool(FilesTool[WriteFile]):
         super().__init__(files, limits, threads, project, remote=remote)
         self.description = (
             "Write a text file in the session's workspace, in place of one that is there; missing folders are made. "
-            f"At most {limits.write_bytes_max} bytes."
+            f"At most {workspace.WRITE_BYTES_MAX} bytes."
         )
 
     def validate(self, arguments: WriteFile) -> str | None:
-        size, most = len(arguments.content.encode()), self.limits.write_bytes_max
+        size, most = len(arguments.content.encode()), workspace.WRITE_BYTES_MAX
         if size > most:
             return f"Expected at most {most} bytes as UTF-8, got {size} - at `$.content`"
         return path_error(lambda: file_parts(arguments.path, self.limits))

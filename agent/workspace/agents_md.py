@@ -49,9 +49,7 @@ class ProjectNotes:
         self, workspace: Workspace, disk: DiskExecutor, most_bytes: int, redact: Callable[[str], str] = str
     ) -> None:
         self._disk = disk
-        self._workspace = workspace.with_limits(
-            msgspec.structs.replace(workspace.limits, read_bytes_max=max(1, most_bytes))
-        )
+        self._workspace = workspace
         self._most = most_bytes
         self._redact = redact
 
@@ -78,7 +76,7 @@ class ProjectNotes:
 
     def _file(self) -> FileStart | None:
         try:
-            return self._workspace.read(NAME)
+            return self._workspace.read(NAME, self._most)
         except WorkspaceError:
             return None
 

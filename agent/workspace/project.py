@@ -42,11 +42,8 @@ class ProjectFolder(Workspace):
         self._own = own
         self._refusal = refusal
 
-    def with_limits(self, limits: WorkspaceLimits) -> "ProjectFolder":
-        return ProjectFolder(self.root, limits, self._own, self._refusal)
-
-    def read(self, path: str) -> FileStart:
-        return self._own.read(path) if self._is_own(path) else super().read(path)
+    def read(self, path: str, most: int | None = None) -> FileStart:
+        return self._own.read(path, most) if self._is_own(path) else super().read(path, most)
 
     def open(self, path: str) -> BinaryIO:
         return self._own.open(path) if self._is_own(path) else super().open(path)

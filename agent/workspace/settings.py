@@ -1,4 +1,4 @@
-"""Workspace settings: where sessions' files are, how much they may take, and how much a tool shows of them."""
+"""Workspace settings: where sessions' files are, and how much they may take."""
 
 from typing import Annotated, Literal
 
@@ -9,7 +9,7 @@ from protocol.limits import Limits
 
 
 class WorkspaceLimits(SettingsGroup, frozen=True, kw_only=True):
-    """Where sessions' files are, what a session may keep in its workspace and in its plan, and how much of it a tool shows at once."""
+    """Where sessions' files are, and what a session may keep in its workspace."""
 
     place: Annotated[
         Literal["own", "shared"],
@@ -22,9 +22,6 @@ class WorkspaceLimits(SettingsGroup, frozen=True, kw_only=True):
         str,
         Meta(description="With `place` `shared`: the folder, the same at every server. It is made if it is missing."),
     ] = ""
-    write_bytes_max: Annotated[
-        int, Meta(ge=1, le=2**30, description="Largest file `write` writes; more: the call is refused.")
-    ] = 1_048_576
     upload_bytes_max: Annotated[
         int, Meta(ge=1, le=2**30, description="Largest file a client uploads; more: HTTP 413.")
     ] = Limits().upload_bytes
@@ -34,9 +31,6 @@ class WorkspaceLimits(SettingsGroup, frozen=True, kw_only=True):
     files_max: Annotated[
         int, Meta(ge=1, le=1_000_000, description="Files and folders in one workspace; a write beyond it is refused.")
     ] = 10_000
-    read_bytes_max: Annotated[
-        int, Meta(ge=1, le=2**30, description="How much of a file `read` looks at, from its beginning.")
-    ] = 8_388_608
     roots: Annotated[
         list[Annotated[str, Meta(min_length=1, max_length=4_096)]],
         Meta(

@@ -39,6 +39,12 @@ from agent.workspace.paths import (
 )
 from agent.workspace.settings import WorkspaceLimits
 
+WRITE_BYTES_MAX = 1_048_576
+"""Largest file that one call of `write` writes: more than a model says in one answer."""
+
+READ_BYTES_MAX = 8_388_608
+"""How much of a file is read, from its beginning. A model is shown a small part of that, and larger files are data."""
+
 LISTED_MAX = 1_000
 """Most files and folders shown by one `list`: more would not fit into what one call shows."""
 
@@ -68,12 +74,9 @@ class Workspace:
         self.root = root
         self.limits = limits
 
-    def with_limits(self, limits: WorkspaceLimits) -> "Workspace":
-        """The same folder with other limits."""
-        return Workspace(self.root, limits)
-
-    def read(self, path: str) -> FileStart:
-        """The file's first `read_bytes_max` bytes. Raises WorkspaceError."""
+    def read(self, path: str, most: int | None = None) -> FileStart:
+        """The file's first bytes, `most` of them; default `READ_BYTES_MAX`. Raises WorkspaceError."""
+        most = READ_BYTES_MAX if most is None else most
         parts = file_parts(path, self.limits)
         with as_workspace_errors(path), ExitStack() as stack:
             root = stack.enter_context(closing(self.open_root()))
@@ -84,7 +87,7 @@ class Workspace:
             state = os.fstat(fd)
             refuse_kind(state.st_mode, name, path, want_folder=False)
             data = bytearray()
-            while part := os.read(fd, min(self.limits.read_bytes_max - len(data), 1 << 20)):
+            while part := os.read(fd, min(most - len(data), 1 << 20)):
                 data += part
             return FileStart(bytes(data), max(len(data), state.st_size))
 
@@ -109,10 +112,10 @@ class Workspace:
     ) -> bool:
         """Write `data`, wholly or not at all, with the folders on the way. True if it replaced a file.
 
-        `most`: bytes allowed; default `write_bytes_max`. `fresh`: a file that is there is left, with InWorkspace. If `stop` is set before the last step, nothing of it is left.
+        `most`: bytes allowed; default `WRITE_BYTES_MAX`. `fresh`: a file that is there is left, with InWorkspace. If `stop` is set before the last step, nothing of it is left.
         Others that write to the same workspace wait. Raises WorkspaceError.
         """
-        most = self.limits.write_bytes_max if most is None else most
+        most = WRITE_BYTES_MAX if most is None else most
         if len(data) > most:
             raise WorkspaceError(f"{len(data)} bytes are too many: at most {most} in one write")
         parts = file_parts(path, self.limits)

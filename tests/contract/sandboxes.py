@@ -39,7 +39,7 @@ def _probe(path: str) -> Probe:
 async def local(folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbox]:
     """Bubblewrap on this machine."""
     workspace = Workspace(folder / "workspace", WorkspaceLimits())
-    sandbox = LocalSandbox(workspace, disk(), places(settings), settings, "a test", bubblewrap(), ())
+    sandbox = LocalSandbox(workspace, disk(), places(), settings, "a test", bubblewrap(), ())
     yield sandbox
     await sandbox.close()
 
@@ -47,9 +47,7 @@ async def local(folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbo
 @contextlib.asynccontextmanager
 async def host(folder: Path, settings: SandboxSettings) -> AsyncIterator[Sandbox]:
     """The bare machine."""
-    sandbox = HostSandbox(
-        Workspace(folder / "workspace", WorkspaceLimits()), disk(), places(settings), settings, "a test"
-    )
+    sandbox = HostSandbox(Workspace(folder / "workspace", WorkspaceLimits()), disk(), places(), settings, "a test")
     yield sandbox
     await sandbox.close()
 

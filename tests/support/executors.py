@@ -2,7 +2,6 @@
 
 from agent.hub.pools import HubThreads
 from agent.sandbox.local.process_places import ProcessPlaces
-from agent.sandbox.settings import SandboxSettings
 from agent.util.executors import Executors, HolderExecutor
 from agent.util.places import SERVER, Holder
 from agent.workspace.disk_executor import DiskExecutor
@@ -19,9 +18,9 @@ def disk() -> DiskExecutor:
     return DiskExecutor(Executors().disk, Holder("ann", "s"))
 
 
-def places(settings: SandboxSettings | None = None) -> ProcessPlaces:
-    """Places for the processes of sandboxes with these settings."""
-    return ProcessPlaces(settings or SandboxSettings(), Executors().search)
+def places() -> ProcessPlaces:
+    """Places for the processes of sandboxes."""
+    return ProcessPlaces(Executors().search)
 
 
 def conversion() -> HolderExecutor:

@@ -21,6 +21,9 @@ from agent.workspace.settings import WorkspaceLimits
 
 BLOCK_BYTES = 512
 
+DISK_FREE_BYTES_MIN = 268_435_456
+"""A command is killed when the disk has less room than this: the journal needs it, to store what was said."""
+
 
 class DiskUsage(msgspec.Struct, frozen=True):
     """The number of names below a folder, and their size in bytes. `too_deep`: some folders lie below the depth bound."""
@@ -241,7 +244,7 @@ class LimitMonitor:
 
     def _nearly_full(self) -> str:
         state = os.statvfs(self._quota.root)
-        if state.f_bavail * state.f_frsize < self._settings.disk_free_bytes_min:
+        if state.f_bavail * state.f_frsize < DISK_FREE_BYTES_MIN:
             return "the disk is nearly full"
         if state.f_files > 0 and state.f_favail < FREE_FILES:
             return "the disk has hardly room for more files"

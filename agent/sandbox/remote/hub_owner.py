@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from agent.hub.client import RESPONSE_BYTES_MAX, HubClient, Token
+from agent.hub.client import ASK_TIMEOUT_S, RESPONSE_BYTES_MAX, HubClient, Token
 from agent.hub.errors import HubError
 from agent.hub.http import call_api
 from agent.hub.pools import HubThreadPool, HubThreads
@@ -72,7 +72,7 @@ class HubOwnerClient:
 
     def call(self, timeout_s: float) -> HubCall:
         """A new call; its time begins now."""
-        return HubCall(timeout_s, self._settings.timeout_s, RESPONSE_BYTES_MAX, self.token)
+        return HubCall(timeout_s, ASK_TIMEOUT_S, RESPONSE_BYTES_MAX, self.token)
 
     def within(self, call: HubCall, work: Callable[[HubCall], T]) -> T:
         """Run `work` as this call, in this thread. Raises HubError."""

@@ -26,7 +26,7 @@ from agent.workspace.files import (
     SearchResult,
 )
 from agent.workspace.paths import file_parts, folder_parts
-from agent.workspace.workspace import LISTED_MAX, Workspace
+from agent.workspace.workspace import LISTED_MAX, READ_BYTES_MAX, Workspace
 
 CLAIM_ID_BYTES = 12
 LATE_S = 30.0
@@ -138,10 +138,10 @@ class RemoteSandbox:
             return await client.exec(command, output, timeout_s)
 
     async def read(self, path: str) -> FileStart:
-        """The first `read_bytes_max` bytes of a file, and its size."""
+        """The first `READ_BYTES_MAX` bytes of a file, and its size."""
         name = "/".join(file_parts(path, self._limits))
         async with self._using() as client:
-            return await client.read(name, self._limits.read_bytes_max)
+            return await client.read(name, READ_BYTES_MAX)
 
     async def write(self, path: str, data: bytes) -> bool:
         """As `Sandbox.write`."""

@@ -14,6 +14,9 @@ from agent.workspace.files import SessionFiles
 _FOLLOW_PART = 0.8
 """Share of a call's time for following a job's logs; the rest is for requesting the job's final state."""
 
+FOLLOW_S = 480.0
+"""How long a job's logs are followed: that share of a call's time by default. Then the job runs on alone."""
+
 HUB_TOOL_NAMES = ("hf_search", "hf_repo", "hf_dataset", "hf_jobs")
 """The names of all Hugging Face tools."""
 
@@ -28,5 +31,5 @@ def hub_tools(hub: HubClient, files: SessionFiles, timeout_s: float) -> list[Too
     from agent.tools.hub.repo import RepoTool
     from agent.tools.hub.search import SearchTool
 
-    follow_max_s = min(hub.settings.follow_s, timeout_s * _FOLLOW_PART)
+    follow_max_s = min(FOLLOW_S, timeout_s * _FOLLOW_PART)
     return [SearchTool(hub), RepoTool(hub, files), DatasetTool(hub), JobsTool(hub, follow_max_s)]

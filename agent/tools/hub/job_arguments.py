@@ -39,6 +39,12 @@ _NEEDS: dict[Operation, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "resume": (("job_id",), ("namespace",)),
     "delete_scheduled": (("job_id",), ("namespace",)),
 }
+TIME_S = 1_800
+"""How long a job may run where the model does not say, as at the Hub itself."""
+
+TIME_MAX_S = 86_400
+"""How long a job may run at most: a mistyped time must not cost for weeks. Its price is bounded by the policy."""
+
 _VARIABLE = r"^[A-Za-z_][A-Za-z0-9_]*$"
 
 Text = Annotated[str, Meta(max_length=100_000)]
@@ -97,7 +103,7 @@ class Jobs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = ""
 
 
-def validate(arguments: Jobs, settings: HubSettings) -> str | None:
+def validate(arguments: Jobs) -> str | None:
     """The first error that the types do not exclude; None if the arguments are valid."""
     needed, allowed = _NEEDS[arguments.operation]
     error = argument_error(arguments, arguments.operation, needed, allowed)
@@ -105,8 +111,8 @@ def validate(arguments: Jobs, settings: HubSettings) -> str | None:
         return error
     if any(character.isspace() or not character.isprintable() for character in arguments.image):
         return "Expected the name of an image, without spaces - at `$.image`"
-    if arguments.timeout_s > settings.job_timeout_max_s:
-        return f"Expected `int` <= {settings.job_timeout_max_s} - at `$.timeout_s`"
+    if arguments.timeout_s > TIME_MAX_S:
+        return f"Expected `int` <= {TIME_MAX_S} - at `$.timeout_s`"
     for name in ("job_id", "namespace"):
         value = getattr(arguments, name)
         if value and not all(c.isascii() and (c.isalnum() or c in "_-.") for c in value):
@@ -117,14 +123,14 @@ def validate(arguments: Jobs, settings: HubSettings) -> str | None:
     return None
 
 
-def time_s(arguments: Jobs, settings: HubSettings) -> int:
+def time_s(arguments: Jobs) -> int:
     """How long the job may run, in seconds."""
-    return arguments.timeout_s or settings.job_timeout_s
+    return arguments.timeout_s or TIME_S
 
 
 def cost_usd(arguments: Jobs, settings: HubSettings) -> float | None:
     """The most that one run may cost, in US dollars; None if the price is not known."""
-    return estimate_usd(arguments.flavor, time_s(arguments, settings), settings.usd_per_hour)
+    return estimate_usd(arguments.flavor, time_s(arguments), settings.usd_per_hour)
 
 
 def effects(arguments: Jobs, settings: HubSettings) -> Effects:
@@ -151,7 +157,7 @@ def _new_job_effects(arguments: Jobs, settings: HubSettings) -> Effects:
     """Effects of `run` and `schedule`. The cost of a scheduled job is not known, since it runs again and again."""
     cost = cost_usd(arguments, settings)
     price = "at a price that is not known" if cost is None else f"for ${cost:.2f} at most"
-    minutes = f"{time_s(arguments, settings) / 60:g} min"
+    minutes = f"{time_s(arguments) / 60:g} min"
     what = f"{one_line(shlex.join(arguments.command), 300)} in {one_line(arguments.image)} on {arguments.flavor}"
     payer = f", paid by {one_line(arguments.namespace)}" if arguments.namespace else ""
     kinds: set[EffectKind] = {"spend"}

@@ -73,7 +73,7 @@ class JobsTool(HubTool[Jobs]):
         }
 
     def validate(self, arguments: Jobs) -> str | None:
-        return job_arguments.validate(arguments, self._hub.settings)
+        return job_arguments.validate(arguments)
 
     def effects(self, arguments: Jobs) -> Effects:
         return job_arguments.effects(arguments, self._hub.settings)
@@ -237,7 +237,7 @@ class JobsTool(HubTool[Jobs]):
             "image": arguments.image,
             "command": arguments.command,
             "flavor": arguments.flavor,
-            "timeout": job_arguments.time_s(arguments, self._hub.settings),
+            "timeout": job_arguments.time_s(arguments),
             "env": arguments.env,
             "secrets": dict.fromkeys(arguments.secrets, token) or None,
         }

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _WITHOUT_TOKEN: frozenset[Operation] = frozenset({"list", "read", "branches", "tags", "prs", "pr"})
 
 
+UPLOAD_BYTES_MAX = 8_388_608
+"""Largest file that is uploaded: no tool reads more of a file of the workspace."""
+
 UPLOAD_TIMEOUT_S = 300.0
 """How long one upload may take: the largest file by a slow line."""
 
@@ -40,7 +43,7 @@ class RepoTool(HubTool[Repo]):
         self._files = files
 
     def validate(self, arguments: Repo) -> str | None:
-        most = self._hub.settings.upload_bytes_max
+        most = UPLOAD_BYTES_MAX
         if len(arguments.text.encode()) > most:
             return f"Expected at most {most} bytes as UTF-8 - at `$.text`"
         return repo_arguments.validate(arguments)
@@ -86,9 +89,8 @@ class RepoTool(HubTool[Repo]):
         if arguments.text:
             return arguments.text.encode()
         file = await self._files.read(arguments.file)
-        most = self._hub.settings.upload_bytes_max
-        if file.size > min(most, len(file.data)):
-            size_max = min(most, max(len(file.data), 1))
+        if file.size > min(UPLOAD_BYTES_MAX, len(file.data)):
+            size_max = min(UPLOAD_BYTES_MAX, max(len(file.data), 1))
             raise HubError(
                 f"{shown(arguments.file)} has {file.size} bytes, and this tool uploads {size_max} at most: "
                 "split it, or upload it by a program that has the user's token"

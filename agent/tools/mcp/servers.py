@@ -27,6 +27,9 @@ log = logging.getLogger("holdfast.mcp")
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
+READY_WAIT_S = 5.0
+"""How long a call waits for servers that start for the first time: most do it in less, and one that downloads takes minutes."""
+
 OWN_WAIT_S = 2.0
 """How long the first model call of a session waits for the servers that belong to it alone. Most start in a second."""
 
@@ -169,12 +172,12 @@ class SessionServers:
         if not self._prepared:
             self._prepared = True
             self._start()
-            await self._wait(self._own, min(OWN_WAIT_S, self._limits.ready_wait_s))
+            await self._wait(self._own, min(OWN_WAIT_S, READY_WAIT_S))
 
     async def wait_ready(self) -> None:
-        """Wait until each server is connected or has failed once, for `ready_wait_s` at most: a call needs one of them."""
+        """Wait until each server is connected or has failed once, for `READY_WAIT_S` at most: a call needs one of them."""
         self._start()
-        await self._wait(self._all, self._limits.ready_wait_s)
+        await self._wait(self._all, READY_WAIT_S)
 
     async def _wait(self, connections: Sequence[McpConnection], most_s: float) -> None:
         waiting = [one for one in connections if not one.attempted.is_set()]

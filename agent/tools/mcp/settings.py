@@ -77,16 +77,8 @@ class McpServer(SettingsGroup, frozen=True, kw_only=True):
 
 
 class McpLimits(SettingsGroup, frozen=True, kw_only=True):
-    """Bounds of what MCP servers may take of time and memory. The servers themselves are in `mcpServers`."""
+    """What models are given of MCP servers. The servers themselves are in `mcpServers`."""
 
-    ready_wait_s: Annotated[
-        float,
-        Meta(
-            ge=0,
-            le=600,
-            description="How long a call waits for servers that start for the first time; a model call waits for none but the session's own, once, 2 s at most.",
-        ),
-    ] = 5.0
     offered_max: Annotated[
         int,
         Meta(

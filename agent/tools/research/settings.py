@@ -12,13 +12,7 @@ class ResearchSettings(SettingsGroup, frozen=True, kw_only=True):
 
     enabled: Annotated[bool, Meta(description="Whether sessions have the tool `research`.")] = True
     model: Annotated[str, Meta(description="Model that does it; empty: the session's own.")] = ""
-    model_calls_max: Annotated[
-        int, Meta(ge=2, le=1_000, description="Model calls of one call; in the last it is told to report.")
-    ] = 20
     tokens_max: Annotated[
         int,
         Meta(ge=1_000, le=100_000_000, description="Tokens its model calls take together; then it is told to report."),
     ] = 400_000
-    time_max_s: Annotated[
-        float, Meta(gt=0, le=86_400, description="How long one call takes; then it ends with what it has said.")
-    ] = 480.0

@@ -25,6 +25,9 @@ WRAP_UP = "Your budget is used up. Call no more tools: write your report now, wi
 NO_REPORT = "(no report was written)"
 
 
+MODEL_CALLS_MAX = 20
+"""Model calls of one call of the tool; in the last it is told to report. `research.tokens_max` bounds what they cost."""
+
 TOOL_CALLS_PER_MESSAGE_MAX = 8
 """Tool calls that run of one message: the sub-agent reads what it found before it goes on."""
 
@@ -63,8 +66,8 @@ class ResearchRun:
 
     async def report(self) -> str:
         """Run the loop and return the report. Raises ModelError."""
-        for number in range(1, self._settings.model_calls_max + 1):
-            last = number == self._settings.model_calls_max or self._tokens >= self._settings.tokens_max
+        for number in range(1, MODEL_CALLS_MAX + 1):
+            last = number == MODEL_CALLS_MAX or self._tokens >= self._settings.tokens_max
             if last:
                 self._messages.append({"role": "user", "content": WRAP_UP})
             reply, text = await self._call_model()

@@ -10,6 +10,7 @@ from agent.models import ModelError
 from agent.policy.effects import EffectKind, Effects
 from agent.policy.policy import Policy, evaluate
 from agent.tools.base import PreparedCall, StructTool, SubagentContext, ToolLog, ToolResult
+from agent.tools.research import subagent
 from agent.tools.research.settings import ResearchSettings
 from agent.tools.research.subagent import ResearchRun, ResearchTools
 
@@ -18,6 +19,8 @@ EXCLUDED = frozenset({NAME, "plan"})
 """Tools without side effects that a sub-agent does not get: itself, and the session's plan."""
 REMOVED_ARGUMENTS = {"web_fetch": "save_as"}
 """Tools that change something only if this argument is given: the sub-agent gets them without it."""
+TIME_MAX_S = 480.0
+"""How long one call takes; then it ends with what it has said, before `turn.tool_timeout_s` would cut it off with nothing."""
 READ_EFFECTS: frozenset[EffectKind] = frozenset({"network"})
 """Effects that a call which only reads may have, if the policy allows it."""
 
@@ -51,12 +54,12 @@ class ResearchTool(StructTool[Research]):
         self._policy = policy
 
     def effects(self, arguments: Research) -> Effects:
-        return Effects(f"reads and searches on its own, with up to {self._settings.model_calls_max} model calls")
+        return Effects(f"reads and searches on its own, with up to {subagent.MODEL_CALLS_MAX} model calls")
 
     async def delegate(self, arguments: Research, log: ToolLog, context: SubagentContext) -> ToolResult:
         """Run the sub-agent. At the time limit, or if the model fails, the result is its newest text."""
         run = ResearchRun(arguments.task, ReadOnlyTools(context, self._policy), context, log, self._settings)
-        clock = asyncio.timeout(self._settings.time_max_s)
+        clock = asyncio.timeout(TIME_MAX_S)
         try:
             async with clock:
                 return ToolResult(output=await run.report(), success=True)
@@ -65,7 +68,7 @@ class ResearchTool(StructTool[Research]):
         except TimeoutError:
             if not clock.expired():
                 raise
-            return _unfinished(run, f"its time limit of {self._settings.time_max_s:g} s is reached")
+            return _unfinished(run, f"its time limit of {TIME_MAX_S:g} s is reached")
 
 
 class ReadOnlyTools(ResearchTools):

@@ -27,6 +27,9 @@ REDIRECTS_MAX = 5
 READ_TIMEOUT_S = 10.0
 """How long connecting may take, and each silence of the server: a site that is slower seldom answers at all."""
 
+FETCH_TIMEOUT_S = 30.0
+"""How long one fetch may take, redirects included: the turn waits for it. A file of 32 MiB comes in it at 9 Mbit/s."""
+
 
 class FetchResult(msgspec.Struct, frozen=True):
     """An answer. `url`: the last one, after redirects. `size`: bytes of the whole body, if known. `cut`: `body` is not all of it.
@@ -54,7 +57,7 @@ async def fetch(
     target: Target, limits: ReadLimits, settings: WebSettings, network: NetworkAccess, tls: ssl.SSLContext
 ) -> FetchResult:
     """Fetch `target`. Raises `FetchError` for every failure. Cancelled, it closes its connection."""
-    clock = asyncio.timeout(settings.timeout_s)
+    clock = asyncio.timeout(FETCH_TIMEOUT_S)
     try:
         async with clock:
             for _ in range(REDIRECTS_MAX + 1):
@@ -63,7 +66,7 @@ async def fetch(
                     return hop
                 target = hop
     except TimeoutError:
-        raise FetchError(f"{target.host} did not answer in full within {settings.timeout_s:g} s") from None
+        raise FetchError(f"{target.host} did not answer in full within {FETCH_TIMEOUT_S:g} s") from None
     raise FetchError(f"there were more than {REDIRECTS_MAX} redirects")
 
 

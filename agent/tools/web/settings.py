@@ -1,4 +1,4 @@
-"""Web settings: what `web_fetch` may reach, and how much it reads."""
+"""Web settings: what `web_fetch` may reach."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from agent.util.settings import SettingsGroup
 
 
 class WebSettings(SettingsGroup, frozen=True, kw_only=True):
-    """The tool `web_fetch`: what it may reach, how long it may take, and how much it reads and shows."""
+    """The tool `web_fetch`: what it may reach."""
 
     tools: Annotated[bool, Meta(description="Whether sessions have `web_fetch`.")] = True
     allowed_hosts: Annotated[
@@ -27,9 +27,3 @@ class WebSettings(SettingsGroup, frozen=True, kw_only=True):
     follow_to_other_hosts: Annotated[
         bool, Meta(description="Follow a redirect to another host; else the model is told where it leads.")
     ] = False
-    timeout_s: Annotated[float, Meta(gt=0, le=600, description="How long one fetch may take, redirects included.")] = (
-        30.0
-    )
-    save_bytes_max: Annotated[
-        int, Meta(ge=1_024, le=2**28, description="Largest answer that is saved; more: the call is refused.")
-    ] = 33_554_432

@@ -43,6 +43,9 @@ WAIT_S = 60.0
 BODY_BYTES_MAX = 2_097_152
 """How much of a page is read, after decompression: far more than a page has of text."""
 
+SAVE_BYTES_MAX = 33_554_432
+"""Largest answer that is saved: as large as the largest upload by default. It is held in memory until it is written."""
+
 KEPT_CHARS_MAX = 2_097_152
 """Text of long pages that a session keeps, so that the model can read on without another fetch: a few long pages."""
 
@@ -88,10 +91,7 @@ class WebClient:
 
         network = self._network or NetworkAccess(resolver(self._executors.names.of(holder)))
         settings = self.settings
-        if save:
-            limits = ReadLimits(settings.save_bytes_max, lambda _: True)
-        else:
-            limits = ReadLimits(BODY_BYTES_MAX, _may_be_text)
+        limits = ReadLimits(SAVE_BYTES_MAX, lambda _: True) if save else ReadLimits(BODY_BYTES_MAX, _may_be_text)
         async with self._fetching.hold(holder):
             if self._tls is None:
                 self._tls = await self._executors.server.run(network.tls, SERVER)
@@ -202,9 +202,8 @@ class WebFetchTool(StructTool[WebFetch]):
         return ToolResult(output="\n".join(lines), success=True, truncated=bool(notes))
 
     async def _save(self, result: "FetchResult", path: str) -> ToolResult:
-        most = self._web.settings.save_bytes_max
         if result.cut:
-            raise FetchError(f"it is larger than {most} bytes (web.save_bytes_max); nothing was saved")
+            raise FetchError(f"it is larger than {SAVE_BYTES_MAX} bytes; nothing was saved")
         await self._files.write(path, result.body)
         kind = parse_type(result.content_type).media_type or "of no type"
         return ToolResult(

@@ -4,8 +4,6 @@ import asyncio
 import base64
 from functools import partial
 
-import msgspec
-
 from agent.util.errors import ImageRefused
 from agent.util.places import PlacesTaken
 from agent.workspace.disk_executor import DiskExecutor
@@ -45,8 +43,7 @@ class WorkspaceImages:
             raise ImageRefused(f"it cannot be read: {error}") from error
 
     def _read(self, path: str, most: int) -> str:
-        limits = msgspec.structs.replace(self._workspace.limits, read_bytes_max=most)
-        file = self._workspace.with_limits(limits).read(path)
+        file = self._workspace.read(path, most)
         if file.size > most:
             raise ImageRefused(f"it has {file.size} bytes, and {most} are sent at most (model.calls.image_bytes_max)")
         kind = media_type(file.data[:12])

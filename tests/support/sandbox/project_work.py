@@ -43,7 +43,7 @@ async def work(root: Path, data: Path, *, searches: bool) -> dict[str, object]:
     program = probe().program
     assert program is not None
     workspace, settings = place(root, data), SandboxSettings()
-    sandbox = LocalSandbox(workspace, disk(), places(settings), settings, "a test", program, (data,))
+    sandbox = LocalSandbox(workspace, disk(), places(), settings, "a test", program, (data,))
     done: dict[str, object] = {}
     for command in COMMANDS:
         output = bytearray()

@@ -51,6 +51,6 @@ async def open_sandbox(
     """A sandbox whose workspace is below `folder`; the test is skipped where there is no bubblewrap."""
     workspace = Workspace(folder / "workspaces" / "one", WorkspaceLimits(**built_in("workspace", limits or {})))
     chosen = msgspec.convert(built_in("sandbox", settings), SandboxSettings)
-    sandbox = LocalSandbox(workspace, disk(), places(chosen), chosen, "a test", bubblewrap(), hidden)
+    sandbox = LocalSandbox(workspace, disk(), places(), chosen, "a test", bubblewrap(), hidden)
     yield OpenSandbox(sandbox, workspace)
     await sandbox.close()

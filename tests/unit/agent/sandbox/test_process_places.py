@@ -8,7 +8,6 @@ import pytest
 from agent.sandbox.local import process_places
 from agent.sandbox.local.files import LocalFiles
 from agent.sandbox.local.process_places import ProcessPlaces
-from agent.sandbox.settings import SandboxSettings
 from agent.util import executors
 from agent.util.executors import Executors
 from agent.util.places import Holder, PlacesTaken
@@ -20,8 +19,8 @@ from agent.workspace.workspace import Workspace
 SEARCH = SearchRequest(pattern="needle")
 
 
-def places_of(commands_max: int = 4) -> ProcessPlaces:
-    return ProcessPlaces(SandboxSettings(commands_max=commands_max), Executors().search)
+def places_of() -> ProcessPlaces:
+    return ProcessPlaces(Executors().search)
 
 
 def files_of(user: str, folder: Path, places: ProcessPlaces) -> LocalFiles:
@@ -61,13 +60,13 @@ async def test_a_search_that_finds_no_place_in_its_time_is_refused_and_another_u
     assert len((await anna.search(SEARCH)).matches) == 1
 
 
-async def test_commands_of_one_session_have_the_settings_places_and_all_sessions_of_a_user_a_bound() -> None:
-    commands = places_of(commands_max=3).commands
-    for _ in range(3):
+async def test_commands_of_one_session_have_their_places_and_all_sessions_of_a_user_a_bound() -> None:
+    commands = places_of().commands
+    for _ in range(process_places.COMMANDS_PER_SESSION):
         commands.take_now(Holder("anna", "first"))
     with pytest.raises(PlacesTaken, match="for this session"):
         commands.take_now(Holder("anna", "first"))
-    for number in range(process_places.COMMANDS_PER_USER - 3):
+    for number in range(process_places.COMMANDS_PER_USER - process_places.COMMANDS_PER_SESSION):
         commands.take_now(Holder("anna", f"session {number}"))
     with pytest.raises(PlacesTaken, match="for this user"):
         commands.take_now(Holder("anna", "last"))

@@ -20,7 +20,7 @@ async def no_log(text: str) -> None:
 
 
 def router_for(root: Path, **settings: float) -> ToolRouter:
-    limits = WorkspaceLimits(write_bytes_max=10_000, read_bytes_max=20_000)
+    limits = WorkspaceLimits(**built_in("workspace", {"write_bytes_max": 10_000, "read_bytes_max": 20_000}))
     built_in("sandbox", settings)
     return ToolRouter(file_tools(LocalFiles(Workspace(root, limits), disk(), places()), limits, conversion()))
 

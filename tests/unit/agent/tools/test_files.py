@@ -149,7 +149,7 @@ async def test_a_path_is_shown_without_deceiving_characters(router: ToolRouter) 
 
 
 async def test_an_oversized_write_is_refused_without_an_approval(root: Path) -> None:
-    router = router_for(root, WorkspaceLimits(write_bytes_max=5))
+    router = router_for(root, WorkspaceLimits(**built_in("workspace", {"write_bytes_max": 5})))
     assert complaint_of(router, "write", {"path": "a", "content": "12345"}) is None
     complaint = complaint_of(router, "write", {"path": "a", "content": "gr\u00fc\u00df"})
     assert complaint == "the arguments do not fit write: Expected at most 5 bytes as UTF-8, got 6 - at `$.content`"

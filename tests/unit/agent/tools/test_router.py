@@ -146,7 +146,7 @@ def test_the_built_in_schemas_are_json_schema_without_references(tmp_path: Path)
     files = LocalFiles(Workspace(tmp_path, limits), disk(), places())
     program = Bubblewrap("/usr/bin/bwrap", "0.8.0", "system")
     shell = BashTool(
-        LocalSandbox(Workspace(tmp_path, limits), disk(), places(settings), settings, "a test", program, ()),
+        LocalSandbox(Workspace(tmp_path, limits), disk(), places(), settings, "a test", program, ()),
         settings,
         frozenset(),
     )

@@ -98,7 +98,7 @@ def test_the_rest_of_a_killed_write_is_hidden_then_removed(workspace: Workspace)
 
 
 def test_a_write_beyond_its_bound_is_refused(tmp_path: Path) -> None:
-    small = Workspace(tmp_path / "one", WorkspaceLimits(write_bytes_max=4))
+    small = Workspace(tmp_path / "one", WorkspaceLimits(**built_in("workspace", {"write_bytes_max": 4})))
     with pytest.raises(WorkspaceError, match="at most 4 in one write"):
         small.write("a.txt", b"12345", GO)
     small.write("a.txt", b"1234", GO)
@@ -134,7 +134,7 @@ def test_files_and_folders_are_counted(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_read_up_to_its_bound(tmp_path: Path) -> None:
-    small = Workspace(tmp_path / "one", WorkspaceLimits(read_bytes_max=4))
+    small = Workspace(tmp_path / "one", WorkspaceLimits(**built_in("workspace", {"read_bytes_max": 4})))
     small.write("a.txt", b"123456", GO)
     start = small.read("a.txt")
     assert (start.data, start.size) == (b"1234", 6)

@@ -24,7 +24,7 @@ from tests.support.polling import PATIENCE_S, eventually
 ROOT = Path(__file__).resolve().parents[5]
 EVERYTHING = ROOT / "tests/support/npm/mcp/node_modules/@modelcontextprotocol/server-everything/dist/index.js"
 PLAIN = Path(__file__).with_name("plain_server.py")
-PATIENT = McpLimits(ready_wait_s=PATIENCE_S)
+PATIENT = {"ready_wait_s": PATIENCE_S}
 QUICK = {"backoff_initial_s": 0.01, "backoff_max_s": 0.05, "stop_wait_s": 0.5}
 
 
@@ -168,10 +168,11 @@ class ServersUnderTest:
 
 @contextlib.asynccontextmanager
 async def running_servers(
-    folder: Path, servers: Mapping[str, McpServer], limits: McpLimits = PATIENT, **bounds: Any
+    folder: Path, servers: Mapping[str, McpServer], **bounds: Any
 ) -> AsyncIterator[ServersUnderTest]:
     """The servers, from their start to their end."""
-    made = ServersUnderTest(servers, msgspec.structs.replace(limits, **built_in("mcp", {**QUICK, **bounds})), folder)
+    limits = McpLimits(**built_in("mcp", {**PATIENT, **QUICK, **bounds}))
+    made = ServersUnderTest(servers, limits, folder)
     made.servers.start()
     try:
         yield made

@@ -27,8 +27,8 @@ FREELY = {"rules": [{"action": "allow"}]}
 
 def settings_with(folder: Path, model: ScriptedModel, servers: dict[str, McpServer], **groups: Any) -> Settings:
     settings = settings_for(folder / "data", model, **{"policy": FREELY, **groups})
-    built_in("mcp", QUICK)
-    return msgspec.structs.replace(settings, mcp=PATIENT, mcp_servers=servers)
+    built_in("mcp", {**PATIENT, **QUICK})
+    return msgspec.structs.replace(settings, mcp_servers=servers)
 
 
 @pytest.fixture(autouse=True)
