@@ -17,6 +17,9 @@ FRAMES_BURST = 200
 BAD_FRAMES_PER_MINUTE = 20
 """A person who types frames by hand makes mistakes; a program that goes on making them is closed."""
 
+QUEUED_INPUTS = 32
+"""More than a person writes ahead; a program that sends more waits for the answers."""
+
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """What this server accepts and sends. Names carry their units."""
@@ -34,7 +37,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     ] = BAD_FRAMES_PER_MINUTE
     queued_inputs: Annotated[
         int, Meta(description="user inputs that may wait for their turn; more: refused `queue_full`")
-    ] = 32
+    ] = QUEUED_INPUTS
     heartbeat_s: Annotated[float, Meta(description="seconds of silence after which a heartbeat is sent")] = 15.0
     sockets_per_session: Annotated[int, Meta(description="sockets bound to one session at once; more: HTTP 429")] = 32
     sockets_per_user: Annotated[int, Meta(description="sockets a user has open at once; more: HTTP 429")] = 100

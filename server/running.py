@@ -188,8 +188,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         ends.push_async_callback(search.aclose)
     manager = _session_manager(parts, journal, nodes, quotas, owner_tokens, observers, collector, exporter, search)
     ends.push_async_callback(manager.registry.aclose)
-    kept = settings.sessions
-    retention = Retention(manager, after_days=kept.delete_after_days, empty_after_s=kept.delete_empty_after_s)
+    retention = Retention(manager, after_days=settings.sessions.delete_after_days)
     ends.push_async_callback(retention.aclose)
     if nodes is not None:
         left_files = LeftFiles(nodes, files, parts.executors.disk)

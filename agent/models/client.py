@@ -115,7 +115,7 @@ class Models:
     async def _tries(self, provider: "Provider", request: ModelRequest, sink: Sink) -> ModelReply:
         retries, asked_why, blind, backoff = 0, False, "", Backoff(BACKOFF_INITIAL_S, BACKOFF_MAX_S)
         while True:
-            sent = await as_seen(self._as_taken(request), self._settings, self.info(request.model).images, blind)
+            sent = await as_seen(self._as_taken(request), self.info(request.model).images, blind)
             response = ResponseAssembler(request.model, sink, assembler.OUTPUT_CHARS_MAX)
             try:
                 await self._attempt(provider, sent, response)

@@ -29,16 +29,6 @@ class ModelSettings(SettingsGroup, frozen=True, kw_only=True):
     default_context_limit: Annotated[
         int, Meta(gt=0, description="Tokens of context of a model whose own limit is not known.")
     ] = 128_000
-    image_bytes_max: Annotated[
-        int,
-        Meta(gt=0, le=20_000_000, description="Bytes of an image that a model is shown; of a larger one it is told."),
-    ] = 3_500_000
-    images_bytes_max: Annotated[
-        int,
-        Meta(
-            gt=0, le=20_000_000, description="Bytes of all images in a model call; the oldest are left out, and told."
-        ),
-    ] = 8_000_000
     api_base: Annotated[
         str, Meta(description="Base URL of the model's API; empty: the provider's own. Not used by the demo model.")
     ] = ""

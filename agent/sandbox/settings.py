@@ -49,7 +49,7 @@ Bytes = Annotated[int, Meta(ge=1_048_576, le=2**44)]
 class SandboxSettings(RemoteSettings, frozen=True, kw_only=True):
     """Where the agent's commands run, what they reach, and how much of this machine one of them may take.
 
-    Raises ValueError for bounds that contradict each other.
+    Raises ValueError for settings that contradict each other.
     """
 
     kind: Annotated[
@@ -71,9 +71,6 @@ class SandboxSettings(RemoteSettings, frozen=True, kw_only=True):
         list[str],
         Meta(description="Folders of this machine that commands may read besides /usr, such as `/opt/conda`."),
     ] = field(default_factory=list)
-    command_timeout_s: Annotated[
-        float, Meta(gt=0, le=86_400, description="How long a command may run that asks for no time of its own.")
-    ] = 120.0
     command_timeout_max_s: Annotated[
         float, Meta(gt=0, le=86_400, description="How long a command may ask to run; then it is killed.")
     ] = 540.0
@@ -102,8 +99,6 @@ class SandboxSettings(RemoteSettings, frozen=True, kw_only=True):
         super().__post_init__()
         if self.kind == "space" and not (self.space or self.space_template):
             raise ValueError("kind is `space`, so space_template is needed: deploy/sandbox/README.md makes one")
-        if self.command_timeout_s > self.command_timeout_max_s:
-            raise ValueError("command_timeout_s may be command_timeout_max_s at most")
         for path in self.readable:
             if not path.startswith("/") or path.rstrip("/") in ("", "/proc", "/dev", "/tmp"):
                 raise ValueError(f"readable: {path!r} is no folder that can be shown; write an absolute path below /")

@@ -8,6 +8,8 @@ from agent.util.text import BYTES_A_TOKEN, cut_to_tokens, estimate, estimate_tex
 from protocol import events as ev
 from protocol.content import ToolMessage
 
+KEEP_FRACTION = 0.3
+"""The newest messages that a summary leaves as they are, as a fraction of the model's limit: the last turns, and room for as much again."""
 REGROWTH = 1.2
 SUMMARY_RESERVE_TOKENS = 4_000
 SUMMARY_FRACTION = 0.125
@@ -55,11 +57,11 @@ def summary_room(session: Session) -> int:
 def first_kept(session: Session) -> int | None:
     """The first message to keep, or None if there is nothing before it to summarise.
 
-    The tail that stays takes at most `keep_fraction` of the limit, and at least the last group: a message with the
+    The tail that stays takes at most `KEEP_FRACTION` of the limit and half of `compact_at`, and at least the last group: a message with the
     results of its calls stays whole.
     """
     messages = session.state.view.messages
-    budget = session.rules.turn.keep_fraction * limit(session)
+    budget = min(KEEP_FRACTION, session.rules.turn.compact_at / 2) * limit(session)
     kept_from, tail = len(messages), 0
     for place in range(len(messages) - 1, session.state.context_from - 1, -1):
         tail += estimate(messages[place])

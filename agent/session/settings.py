@@ -14,10 +14,6 @@ DEFAULTS = Limits()
 class ConversationLimits(SettingsGroup, frozen=True, kw_only=True):
     """How much one conversation may hold."""
 
-    queued_inputs_max: Annotated[
-        int,
-        Meta(ge=0, le=10_000, description="User inputs that may wait for their turn in a session; more: `queue_full`."),
-    ] = DEFAULTS.queued_inputs
     history_chars_max: Annotated[
         int,
         Meta(ge=1_000, le=2**30, description="Length of a session's whole conversation; more: `history_full`."),
@@ -25,7 +21,7 @@ class ConversationLimits(SettingsGroup, frozen=True, kw_only=True):
 
 
 class TurnSettings(SettingsGroup, frozen=True, kw_only=True):
-    """How far one turn may go. Raises ValueError for limits that contradict each other."""
+    """How far one turn may go."""
 
     max_iterations: Annotated[
         int,
@@ -41,14 +37,6 @@ class TurnSettings(SettingsGroup, frozen=True, kw_only=True):
             description="The conversation is summarized when it fills this fraction of the model's context.",
         ),
     ] = 0.75
-    keep_fraction: Annotated[
-        float,
-        Meta(
-            gt=0,
-            lt=1,
-            description="The newest messages that a summary leaves as they are, as a fraction of the model's context.",
-        ),
-    ] = 0.3
     tool_output_max_tokens: Annotated[
         int,
         Meta(
@@ -74,7 +62,3 @@ class TurnSettings(SettingsGroup, frozen=True, kw_only=True):
     tool_timeout_s: Annotated[
         float, Meta(gt=0, le=86_400, description="How long a tool call may run; then it is cancelled.")
     ] = 600.0
-
-    def __post_init__(self) -> None:
-        if self.keep_fraction >= self.compact_at:
-            raise ValueError("keep_fraction must be below compact_at, or compaction would free no space")

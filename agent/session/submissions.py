@@ -8,7 +8,7 @@ from agent.session import approvals, compaction, grants, model_choice, restoring
 from agent.session.messages import EndSession, SubmissionRefusal
 from agent.session.session import Session
 from agent.session.state import last_turn, size, turn_begins
-from protocol import codes
+from protocol import codes, limits
 from protocol import events as ev
 from protocol import submissions as sub
 from protocol.content import Message, ToolMessage, UserMessage
@@ -69,7 +69,7 @@ def on_user_input(session: Session, submission: sub.UserInput) -> Answer:
     refused = model_choice.refuse_work(session)
     if refused is not None:
         return refused
-    if len(view.queued) >= rules.limits.queued_inputs_max:
+    if len(view.queued) >= limits.QUEUED_INPUTS:
         return SubmissionRefusal(codes.QUEUE_FULL, f"{len(view.queued)} inputs are queued already; send it again later")
     queued_chars = sum(len(queued.text) for queued in view.queued)
     if view.queued and queued_chars + len(submission.text) > QUEUED_CHARS_MAX:

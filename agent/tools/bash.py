@@ -19,6 +19,9 @@ OUTPUT_FOLDER = ".holdfast"
 OUTPUT_TOO_LONG = "its output was longer than {most} bytes; write such output to a file"
 
 
+COMMAND_TIMEOUT_S = 120.0
+"""How long a command may run that asks for no time of its own: most end in it, and one that hangs does not keep the turn for long."""
+
 LOG_BYTES_MAX = 262_144
 """Output of one command that is shown while it runs, and stored so; the rest comes at its end."""
 
@@ -50,11 +53,12 @@ class BashTool(StructTool[Bash]):
         self._sandbox = sandbox
         self._settings = settings
         self._effects = effects
+        self._default_s = min(COMMAND_TIMEOUT_S, settings.command_timeout_max_s)
         self.description = (
             f"Run a command with bash; its current folder is the session's workspace. It runs in {sandbox.says}. "
             "It has no input; its standard output and standard error are returned as one text, without what a carriage "
             "return wrote over. Processes that it leaves "
-            f"in the background are ended when it ends. The time limit is {settings.command_timeout_s:g} s, or "
+            f"in the background are ended when it ends. The time limit is {self._default_s:g} s, or "
             f"`timeout_s` up to {settings.command_timeout_max_s:g}. The middle of a long output is left out, and the "
             "whole output is saved to a file."
         )
@@ -73,9 +77,7 @@ class BashTool(StructTool[Bash]):
     async def execute(self, arguments: Bash, log: ToolLog) -> ToolResult:
         output = _OutputCollector(self._settings, log)
         try:
-            ended = await self._sandbox.exec(
-                arguments.command, output.add, arguments.timeout_s or self._settings.command_timeout_s
-            )
+            ended = await self._sandbox.exec(arguments.command, output.add, arguments.timeout_s or self._default_s)
         except _OutputTooLong:
             ended = ExitStatus(137, OUTPUT_TOO_LONG.format(most=OUTPUT_BYTES_MAX))
         return await self._result(ended, bytes(output.data))

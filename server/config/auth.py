@@ -37,7 +37,6 @@ class BearerSettings(SettingsGroup, frozen=True, kw_only=True):
     endpoint: Annotated[
         str, Meta(description="The Hub that knows the tokens; empty: `HF_ENDPOINT`, or the real one.")
     ] = ""
-    cached_s: Annotated[float, Meta(ge=0, le=3_600, description="How long the Hub's yes holds.")] = 180.0
 
 
 class AuthSettings(SettingsGroup, frozen=True, kw_only=True):

@@ -32,7 +32,6 @@ UNITS_BY_KEY = {
     "sessions.awake_max": "sessions",
     "sessions.awake_max_per_user": "sessions",
     "sessions.delete_after_days": "days",
-    "sessions.queued_inputs_max": "inputs",
     "socket.frames_per_s": "frames a second",
     "socket.sockets_per_session_max": "sockets",
     "socket.sockets_max": "sockets",

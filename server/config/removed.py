@@ -143,6 +143,14 @@ REMOVED: dict[str, Removed] = {
     "research.model_calls_max": Removed(20, "agent.tools.research.subagent.MODEL_CALLS_MAX"),
     "research.time_max_s": Removed(480.0, "agent.tools.research.tool.TIME_MAX_S"),
     "mcp.ready_wait_s": Removed(5.0, "agent.tools.mcp.servers.READY_WAIT_S"),
+    "turn.keep_fraction": Removed(0.3, "agent.session.compaction.KEEP_FRACTION"),
+    "sessions.queued_inputs_max": Removed(32, "protocol.limits.QUEUED_INPUTS"),
+    "sessions.delete_empty_after_s": Removed(86_400.0, "server.jobs.retention.EMPTY_S"),
+    "server.head_timeout_s": Removed(10.0, "server.transport.server.HEAD_TIMEOUT_S"),
+    "auth.bearer.cached_s": Removed(180.0, "server.auth.backends.hf_tokens.CACHED_S"),
+    "model.calls.image_bytes_max": Removed(3_500_000, "agent.models.calls.images.IMAGE_BYTES_MAX"),
+    "model.calls.images_bytes_max": Removed(8_000_000, "agent.models.calls.images.IMAGES_BYTES_MAX"),
+    "sandbox.command_timeout_s": Removed(120.0, "agent.tools.bash.COMMAND_TIMEOUT_S"),
     "journal.retry_s": Removed(1.25, "server.sessions.recorder.RETRY_S"),
 }
 

@@ -65,9 +65,6 @@ class ServerSettings(SettingsGroup, frozen=True, kw_only=True):
         list[str],
         Meta(description="Addresses and networks of proxies whose `X-Forwarded-For|Proto|Host` are believed."),
     ] = field(default_factory=list)
-    head_timeout_s: Annotated[
-        float, Meta(gt=0, le=600, description="How long a connection may last without credentials; then it is closed.")
-    ] = 10.0
 
     @property
     def public(self) -> PublicUrl | None:

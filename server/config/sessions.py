@@ -28,9 +28,6 @@ class SessionSettings(ConversationLimits, frozen=True, kw_only=True):
     delete_after_days: Annotated[
         float, Meta(ge=0, le=36_500, description="Sessions not used for so long are deleted; 0: none is.")
     ] = 0.0
-    delete_empty_after_s: Annotated[
-        float, Meta(ge=0, le=31_536_000, description="Sessions in which nothing was ever said are deleted; 0: none is.")
-    ] = 86_400.0
 
 
 class UserLimits(SettingsGroup, frozen=True, kw_only=True):

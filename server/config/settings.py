@@ -102,7 +102,7 @@ class Settings(SettingsGroup, frozen=True, kw_only=True):
             frames_per_s=socket.frames_per_s,
             frames_burst=protocol_limits.FRAMES_BURST,
             bad_frames_per_minute=protocol_limits.BAD_FRAMES_PER_MINUTE,
-            queued_inputs=self.sessions.queued_inputs_max,
+            queued_inputs=protocol_limits.QUEUED_INPUTS,
             heartbeat_s=socket.heartbeat_s,
             send_timeout_s=socket.send_timeout_s,
             sockets_per_session=socket.sockets_per_session_max,

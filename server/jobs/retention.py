@@ -16,6 +16,9 @@ AT_ONCE = 100
 """Sessions deleted in one step; the next step follows at once if there are more."""
 DAY_S = 86_400.0
 
+EMPTY_S = DAY_S
+"""Sessions in which nothing was ever said are deleted after so long: nobody misses one, and each page that is opened may make one."""
+
 TOMBSTONE_DAYS = 30.0
 """How long a deleted session is remembered. A client that comes back or sends again until then learns that the session was
 deleted; later, that there is no such session. It stops in both cases, and ids are never given twice: they are random."""
@@ -24,10 +27,10 @@ TOMBSTONES_AT_ONCE = 500
 
 
 class Retention:
-    """Deletes old sessions, every `every_s`. `after_days` 0: no session with messages is deleted. `empty_after_s` 0: none without."""
+    """Deletes old sessions, every `every_s`. `after_days` 0: no session with messages is deleted. `empty_after_s`, of those without: 0: none."""
 
     def __init__(
-        self, manager: SessionManager, *, after_days: float, empty_after_s: float, every_s: float = 600.0
+        self, manager: SessionManager, *, after_days: float, empty_after_s: float = EMPTY_S, every_s: float = 600.0
     ) -> None:
         self._manager = manager
         self._after_s = after_days * DAY_S

@@ -39,6 +39,9 @@ SWITCH_S = 0.001
 """How long a thread that computes goes on while the event loop wants to. The loop gives the interpreter's lock away at each system
 call, so with the usual 5 ms a few such calls would stop it for 100 ms: https://docs.python.org/3/library/sys.html#sys.setswitchinterval"""
 
+HEAD_TIMEOUT_S = 10.0
+"""How long a connection may last without credentials, and each head may take: far more than a slow network needs for both."""
+
 HEAD_BYTES = 32_768
 """Largest head of a request, with its cookies; a longer one gets HTTP 400. Every usual proxy allows as much or less."""
 
@@ -209,7 +212,7 @@ def _config(app: Starlette, settings: Settings, descriptors: int) -> uvicorn.Con
     class BoundedHttp(HttpProtocol):
         limiter = ConnectionLimiter(*admission.bounds(descriptors))
         proxies = server.networks
-        head_timeout_s = server.head_timeout_s
+        head_timeout_s = HEAD_TIMEOUT_S
         head_bytes = HEAD_BYTES
         starts = fair_starts
         heads = head_turns

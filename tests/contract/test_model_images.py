@@ -10,6 +10,7 @@ from agent.models import ModelRequest, Models, ModelSettings
 from agent.models.catalog import Catalog, ModelEntry
 from agent.util.errors import ImageRefused
 from tests.support.backends import API_KEY, Sink
+from tests.support.constants import built_in
 from tests.support.models.images import messages_of, png
 from tests.support.models.scripted_model import Answer, Refusal, Request, ScriptedModel, text
 
@@ -51,7 +52,7 @@ async def asked(server: ScriptedModel, model: str, *messages: dict[str, object],
     """One call of the model with these messages; the requests that its server got."""
     entries, own = settings.pop("entries", []), model.startswith(("anthropic/", "gemini/"))
     base = server.api_base.removesuffix("/v1") if own else server.api_base
-    calls = ModelSettings(api_base=base, api_key=API_KEY, **settings)
+    calls = ModelSettings(api_base=base, api_key=API_KEY, **built_in("model.calls", settings))
     models = Models(calls, Catalog(entries), named=[model])
     try:
         await models.call(ModelRequest(model, [*messages], [], read_image=read_image), Sink())

@@ -10,12 +10,17 @@ from typing import Any, Final
 import msgspec
 
 from agent.models.errors import ModelError
-from agent.models.settings import ModelSettings
 from agent.models.types import ModelRequest
 from agent.util.errors import ImageRefused
 
 KEY: Final = "images"
 """The key of a message's paths; no provider gets it."""
+
+IMAGE_BYTES_MAX = 3_500_000
+"""Bytes of an image that a model is shown: Anthropic takes 5 MB in base64, which is 3.75 MB of image. Of a larger one it is told."""
+
+IMAGES_BYTES_MAX = 8_000_000
+"""Bytes of all images in a model call: 11 MB in base64, below what one request to a large provider may have. The oldest are left out, and told."""
 
 _UNSEEN = "[The user shows you the image {}, but you do not see it: {}.]"
 _OTHERS = "the conversation has too many or too large images; this one was sent earlier"
@@ -34,7 +39,7 @@ def refuses_images(error: ModelError) -> bool:
     )
 
 
-async def as_seen(request: ModelRequest, settings: ModelSettings, sees: bool | None, refused: str) -> ModelRequest:
+async def as_seen(request: ModelRequest, sees: bool | None, refused: str) -> ModelRequest:
     """The request with its images, or with a sentence in the place of each if the model does not see them.
 
     `sees`: None: it is not known, so it is tried. `refused`: why its provider took none; empty: it was not asked.
@@ -43,7 +48,7 @@ async def as_seen(request: ModelRequest, settings: ModelSettings, sees: bool | N
         return request
     if refused or sees is False:
         return _without_images(request, refused or "this model takes no images")
-    return await _with_images(request, settings.image_bytes_max, settings.images_bytes_max)
+    return await _with_images(request)
 
 
 def _without_images(request: ModelRequest, why: str) -> ModelRequest:
@@ -54,10 +59,10 @@ def _without_images(request: ModelRequest, why: str) -> ModelRequest:
     return msgspec.structs.replace(request, messages=messages)
 
 
-async def _with_images(request: ModelRequest, image_bytes_max: int, images_bytes_max: int) -> ModelRequest:
-    """The request with its images, the newest first within `images_bytes_max`; of the others the model is told."""
+async def _with_images(request: ModelRequest) -> ModelRequest:
+    """The request with its images, the newest first within `IMAGES_BYTES_MAX`; of the others the model is told."""
     messages: list[dict[str, object]] = []
-    left = images_bytes_max
+    left = IMAGES_BYTES_MAX
     for message in reversed(request.messages):
         if KEY not in message:
             messages.append(message)
@@ -65,7 +70,7 @@ async def _with_images(request: ModelRequest, image_bytes_max: int, images_bytes
         parts: list[dict[str, object]] = []
         unseen: list[tuple[str, str]] = []
         for path in _paths(message):
-            url = await _read(request, path, image_bytes_max, unseen)
+            url = await _read(request, path, IMAGE_BYTES_MAX, unseen)
             if url and len(url) * 3 // 4 > left:
                 left = 0  # what is older is not sent either: else a conversation would lose one from its middle
                 unseen.append((path, _OTHERS))

@@ -45,7 +45,7 @@ class WorkspaceImages:
     def _read(self, path: str, most: int) -> str:
         file = self._workspace.read(path, most)
         if file.size > most:
-            raise ImageRefused(f"it has {file.size} bytes, and {most} are sent at most (model.calls.image_bytes_max)")
+            raise ImageRefused(f"it has {file.size} bytes, and {most} are sent at most")
         kind = media_type(file.data[:12])
         if not kind:
             raise ImageRefused("it is no PNG, JPEG or WebP")

@@ -30,6 +30,9 @@ PREFIX = "hf_"
 TIMEOUT_S = 10.0
 """How long the Hub may take to answer: a request waits for it."""
 
+CACHED_S = 180.0
+"""How long the Hub's yes holds: a token that is revoked there works here for three minutes at most, and no request waits for the Hub meanwhile."""
+
 REFUSED_S = 30.0
 """How long the Hub's refusal of a token holds, so that a client that tries again and again causes few requests."""
 
@@ -69,7 +72,6 @@ class HfTokenBackend(BaseAuthBackend):
         self._auth = auth
         self._logins = logins
         self._cipher = cipher
-        self._bounds = auth.bearer
         self._threads = threads.of(SERVER)
         self._tasks = TaskOwner("whoami")
         self._known: LruMap[str, CachedIdentity] = LruMap(CACHED_MAX)
@@ -85,7 +87,7 @@ class HfTokenBackend(BaseAuthBackend):
     def authenticate_local(self, token: str, now: float) -> Principal | None:
         """The user of this token, if the Hub's answer is still cached."""
         known = self._known.get(credential_of(token))
-        return known.principal if known is not None and self._clock() - known.asked_at < self._bounds.cached_s else None
+        return known.principal if known is not None and self._clock() - known.asked_at < CACHED_S else None
 
     async def authenticate_remote(self, token: str, now: float) -> Principal | HTTPRefusal | None:
         """Ask the Hub. Calls for the same token at the same time share one request."""
@@ -105,7 +107,7 @@ class HfTokenBackend(BaseAuthBackend):
         if known is None:
             return await self._elsewhere(credential, now)
         self._known.move_to_end(credential)
-        if self._clock() - known.asked_at < self._bounds.cached_s:
+        if self._clock() - known.asked_at < CACHED_S:
             return known.principal
         answer = await self.authenticate_remote(known.token, now)
         return answer if isinstance(answer, Principal) else None
@@ -145,7 +147,7 @@ class HfTokenBackend(BaseAuthBackend):
     async def _ask(self, credential: str, token: str) -> Principal | HTTPRefusal:
         asked_at = self._clock()
         try:
-            identity = await self._threads.run(partial(whoami, token, self._bounds.endpoint, TIMEOUT_S))
+            identity = await self._threads.run(partial(whoami, token, self._auth.bearer.endpoint, TIMEOUT_S))
         except PlacesTaken:
             return HTTPRefusal("unavailable", "too many tokens wait for the Hub's answer; try again", retry_after_s=5)
         except TokenRejected as refused:

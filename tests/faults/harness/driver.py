@@ -30,12 +30,11 @@ OFTEN = constants({"server.sessions.recorder.SNAPSHOT_EVERY_EVENTS": 20, "agent.
 
 def settings_in(folder: Path, model: ScriptedModel) -> Settings:
     """Settings under which a short conversation has something to compact."""
-    settings = settings_for(folder / "data", model)
+    settings = settings_for(folder / "data", model, turn={"keep_fraction": 0.01})
     calls = msgspec.structs.replace(settings.model.calls, default_context_limit=20_000)
     return msgspec.structs.replace(
         settings,
         model=ModelChoice(model=MODELS[0], models=list(MODELS), calls=calls),
-        turn=msgspec.structs.replace(settings.turn, keep_fraction=0.01),
     )
 
 

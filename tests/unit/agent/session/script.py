@@ -32,6 +32,7 @@ from protocol import codec
 from protocol import events as ev
 from protocol import submissions as sub
 from protocol.content import AssistantMessage
+from tests.support.constants import built_in
 from tests.support.models.strict_messages import complaint
 
 NOW = "2026-01-01T00:00:00.000Z"
@@ -81,18 +82,20 @@ class PlainTools:
 
 
 def rules(**changes: Any) -> Rules:
-    """Rules for tests, with changes of their fields, of `TurnSettings` and of `ConversationLimits`."""
+    """Rules for tests, with changes of their fields, of `TurnSettings` and of `ConversationLimits`; what is built in is changed until the test ends."""
     defaults: dict[str, Any] = {
         "tools": PlainTools(),
         "context_limit": lambda model: 100_000,
         "refuse_model": lambda model: "there is no such model" if model == "nope" else None,
         "system_prompt": "You help.",
     }
+    fields = {name: changes.pop(name) for name in [*changes] if name in Rules.__struct_fields__}
+    changes = built_in("turn", built_in("sessions", changes))
     groups: dict[str, Any] = {"turn": TurnSettings, "limits": ConversationLimits}
     for name, kind in groups.items():
         own = {key: changes.pop(key) for key in [*changes] if key in kind.__struct_fields__}
         defaults[name] = kind(**own)
-    return Rules(**(defaults | changes))
+    return Rules(**(defaults | changes | fields))
 
 
 class Script:

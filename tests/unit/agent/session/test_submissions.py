@@ -113,6 +113,13 @@ def test_compaction_happens_by_itself_when_the_context_is_nearly_full() -> None:
     assert "Short.\n\nfive" in str(script.called().messages[-1]["content"]).replace("\\n", "\n")
 
 
+def test_compaction_also_frees_space_where_it_begins_early() -> None:
+    changes = {"compact_at": 0.2, "context_limit": lambda model: 2_000, "overhead_tokens": 10}
+    script = answered("one", "two", "three", "four", **changes)
+    script.say("five " + "y" * 400)
+    assert script.summarizes()
+
+
 def test_message_too_large_to_compact_ends_the_turn_with_an_error() -> None:
     script = Script(context_limit=lambda model: 1_000, overhead_tokens=100)
     script.say("z" * 8_000)

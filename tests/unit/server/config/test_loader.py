@@ -163,7 +163,6 @@ def test_the_command_line_overrides_the_file(config: Path) -> None:
         ('{"socket": {"heartbeat_s": "nan"}}', "socket.heartbeat_s: expected float"),
         ('{"socket": {"inbound_message_bytes": 16000000}}', "socket: outbound_frame_bytes must be 96065536 or more"),
         ('{"socket": {"outbound_frame_bytes": 2097152}}', "socket: outbound_frame_bytes must be 6356992 or more"),
-        ('{"turn": {"keep_fraction": 0.8}}', "turn: keep_fraction must be below compact_at"),
         ('{"server": {"port": "${NONE}"}}', "server.port: the environment variable NONE is not set; set it, or write "),
         ('{"model": {"models": ["a", "${NONE}"]}}', "model.models.1: the environment variable NONE is not set"),
         ('{"server": {"port": "${PORT}"}}', 'expected int, but it is "eighty" (from the environment variable PORT)'),

@@ -1,4 +1,4 @@
-"""Removed settings: each is refused with its built-in value, which is the constant's."""
+"""Removed settings: each is refused with its built-in value, which is the constant's; and few are left."""
 
 import json
 import pkgutil
@@ -9,6 +9,9 @@ import pytest
 from server.config import catalog
 from server.config.loader import SettingsError, load_settings
 from server.config.removed import REMOVED
+
+SETTINGS_MAX = 150
+"""More than anybody reads. What has a good value for all is a constant."""
 
 
 @pytest.mark.parametrize("key", REMOVED)
@@ -27,6 +30,10 @@ def test_a_removed_setting_is_refused_with_its_built_in_value(key: str, tmp_path
     assert str(error.value) == (
         f"{config}: {key}: this setting was removed; the value {json.dumps(value)} is built in; delete the line"
     )
+
+
+def test_there_are_few_settings() -> None:
+    assert len(catalog.settings()) <= SETTINGS_MAX, "let one be a constant that nobody who runs a server would turn"
 
 
 def test_no_removed_setting_is_a_setting() -> None:
