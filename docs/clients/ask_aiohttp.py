@@ -14,35 +14,31 @@ ENDS = {"turn_complete", "interrupted", "error", "refused"}
 
 async def ask(server: str, token: str, session: str, *questions: str) -> None:
     waiting = [{"type": "user_input", "id": f"{time.time_ns()}-{i}", "text": text} for i, text in enumerate(questions)]
-    position, failures, code = "", 0, None
-    async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as http:
+    path, epoch, failures, wait, code = f"/ws/{session}", "", 0, 0, None
+    async with ClientSession(server, headers={"Authorization": f"Bearer {token}"}) as http:
         while waiting and code not in STAY_AWAY:
             try:
-                url, protocols = f"{server}/ws/{session}{position}", ["holdfast.v1.json"]
-                async with http.ws_connect(url, max_msg_size=0, protocols=protocols) as socket:
+                async with http.ws_connect(path, protocols=["holdfast.v1.json"], max_msg_size=0) as socket:
                     while waiting and (message := await socket.receive(40)).type is WSMsgType.TEXT:
                         for frame in map(json.loads, message.data.split("\n")):
-                            kind = frame["type"]
-                            if kind == "ready":
-                                epoch = frame["epoch"]
+                            kind, epoch = frame["type"], frame.get("epoch", epoch)
                             if kind == "refused" and frame["retryable"]:
                                 raise OSError(frame["code"])  # such as `going_away`: come back and ask again
                             if kind in ENDS:
                                 print(frame.get("final_response") or f"({kind})", flush=True)
                                 del waiting[0]
                             if kind == "synced" or "at" in frame:
-                                position, failures = f"?after={frame['seq']}&epoch={epoch}", 0
+                                path, failures = f"/ws/{session}?after={frame['seq']}&epoch={epoch}", 0
                             if waiting and kind in {"synced", *ENDS}:  # after a cut again: by its id it is done once
                                 await socket.send_json(waiting[0])
                     code = socket.close_code
             except WSServerHandshakeError as refused:  # its body is lost: GET /api/sessions/SESSION says why
-                code = refused.status
+                code, wait = refused.status, int((refused.headers or {}).get("Retry-After", 0))
             except (ClientError, OSError):
-                code = None  # no server, a cut, or 40 s of silence: the server sends something every 20 s
-            await asyncio.sleep(random.uniform(0, min(30, 0.5 * 2**failures)) if waiting else 0)
-            failures += 1
-    if waiting:
-        sys.exit(f"ended: {code}")
+                pass  # no server, a cut, or 40 s of silence: the server sends something every 20 s
+            await asyncio.sleep(wait + random.uniform(0, min(30, 0.5 * 2**failures)) if waiting else 0)
+            failures, wait = failures + 1, 0
+    sys.exit(f"ended: {code}" if waiting else 0)
 
 
 asyncio.run(ask(*sys.argv[1:]))

@@ -12,16 +12,14 @@ STAY_AWAY = {400, 401, 403, 404, 426, 1000, 1003, 1007, 1008, 1009, 4401, 4404, 
 ENDS = {"turn_complete", "interrupted", "error", "refused"}
 server, token, session, *questions = sys.argv[1:]
 options = {"additional_headers": {"Authorization": f"Bearer {token}"}, "subprotocols": ["holdfast.v1.json"]}
-run, position, failures, code = time.time_ns(), "", 0, None
+run, position, epoch, failures, code = time.time_ns(), "", "", 0, None
 
 while questions and code not in STAY_AWAY:
     try:
         with connect(f"{server}/ws/{session}{position}", max_size=None, **options) as socket:
             while questions:
                 for frame in map(json.loads, socket.recv(timeout=40).split("\n")):
-                    kind = frame["type"]
-                    if kind == "ready":
-                        epoch = frame["epoch"]
+                    kind, epoch = frame["type"], frame.get("epoch", epoch)
                     if kind == "refused" and frame["retryable"]:
                         raise OSError(frame["code"])  # such as `going_away`: come back and ask again
                     if kind in ENDS:
@@ -34,11 +32,9 @@ while questions and code not in STAY_AWAY:
                         socket.send(json.dumps(ask))
     except InvalidStatus as refused:
         code = refused.response.status_code
-    except ConnectionClosed as closed:
-        code = closed.rcvd and closed.rcvd.code
-    except (OSError, WebSocketException):
-        code = None  # no server, a cut, or 40 s of silence: the server sends something every 20 s
+        time.sleep(int(refused.response.headers.get("Retry-After", 0)))
+    except (OSError, WebSocketException) as end:  # of 40 s of silence too: the server sends something every 20 s
+        code = end.rcvd.code if isinstance(end, ConnectionClosed) and end.rcvd else None
     time.sleep(random.uniform(0, min(30, 0.5 * 2**failures)) if questions else 0)
     failures += 1
-if questions:
-    sys.exit(f"ended: {code}")
+sys.exit(f"ended: {code}" if questions else 0)

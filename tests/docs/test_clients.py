@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,16 @@ from tests.support.paths import ROOT
 from tests.support.wscat import command as wscat_command
 
 EXAMPLES = ROOT / "docs" / "clients"
+GSON = Path("/usr/share/java/gson.jar")
+
+LINES_MAX = {"Ask.java": 40}
+"""Lines of code of a client, where it has more than thirty."""
+COMMENTS = {".py": "#", ".sh": "#", ".el": ";"}
+NO_CODE = re.compile(
+    r'^""".*?"""$|^/\*.*?\*/$|^import \(.*?^\)$|^(?:import|from|package|\(require|\(package-initialize)\b.*?$|^\s*[])};,]+$',
+    re.DOTALL | re.MULTILINE,
+)
+"""Docstrings, imports, names of packages, and closing brackets alone on a line."""
 
 
 class Program(NamedTuple):
@@ -63,7 +74,10 @@ def bun() -> Program:
 
 
 def java() -> Program:
-    return Program([found("java"), "-XX:TieredStopAtLevel=1", str(EXAMPLES / "Ask.java")])
+    """Java's, with Debian's package of Gson."""
+    if not GSON.is_file():
+        pytest.skip("libgoogle-gson-java is not installed")
+    return Program([found("java"), "-XX:TieredStopAtLevel=1", "-cp", str(GSON), str(EXAMPLES / "Ask.java")])
 
 
 def go(folder: Path) -> Program:
@@ -136,6 +150,18 @@ async def run(program: Program, *arguments: str) -> AsyncIterator[asyncio.subpro
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         await process.wait()
+
+
+def lines_of_code(file: Path) -> list[str]:
+    """The lines that are not blank, and neither comments, imports, names of packages nor closing brackets alone."""
+    lines = NO_CODE.sub("", file.read_text()).splitlines()
+    return [line for line in lines if line.strip() and not line.strip().startswith(COMMENTS.get(file.suffix, "//"))]
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.iterdir()), ids=lambda file: file.name)
+def test_a_client_has_at_most_thirty_lines_of_code_but_javas(file: Path) -> None:
+    lines = lines_of_code(file)
+    assert 10 < len(lines) <= LINES_MAX.get(file.name, 30)
 
 
 @pytest.mark.parametrize("name", CLIENTS)
