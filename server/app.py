@@ -21,6 +21,7 @@ from server.auth.authorization import AccessRules
 from server.auth.principal import Principal
 from server.config.settings import Settings
 from server.http import schemas
+from server.http.compatible.uploads import Uploads
 from server.http.errors import EXCEPTION_HANDLERS
 from server.http.middleware import AccessMiddleware
 from server.http.routes.admin import AdminRoutes
@@ -157,6 +158,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
     admission = SocketAdmission(parts.sockets, settings.limits(), settings.socket.sockets_max)
     endpoint = SocketEndpoint(sessions, parts.is_demo, parts.metrics, admission)
     metrics = parts.metrics.text if settings.metrics.enabled else None
+    uploads = Uploads(parts.toolsets.workspace, parts.executors.disk, running.storage)
     handlers = [
         PageRoutes(settings.auth.frame_ancestors, settings.page.image_sources),
         StaticRoutes(),
@@ -178,7 +180,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         LoginRoutes(authenticator, settings),
         TicketRoutes(authenticator.tickets),
         UpgradeRoutes(),
-        AgUiRoutes(sessions, admission, enabled=settings.compatible.ag_ui),
+        AgUiRoutes(sessions, admission, uploads, enabled=settings.compatible.ag_ui),
         OpenaiRoutes(sessions, admission, parts.offered, enabled=settings.compatible.openai),
         *_oauth_routes(authenticator, settings),
     ]

@@ -1,5 +1,6 @@
 """AG-UI's own client with the real server: text, calls, approvals, a cut, a restart, and a page that was loaded anew."""
 
+from base64 import b64encode
 from pathlib import Path
 
 import msgspec
@@ -9,9 +10,11 @@ from protocol.submissions import Approval, ExecApproval
 from tests.support.compatible.ag_ui import node_agent
 from tests.support.compatible.settings import compatible
 from tests.support.live import client, listening
+from tests.support.models.images import messages_of, png
 from tests.support.models.scripted_model import Call, Finish, Gate, Reason, ScriptedModel, Text, calls, stream, text
 
 THREAD = "c0ffee00-aaaa-4bbb-8ccc-123456789012"
+PNG = b64encode(png()).decode()
 WRITES = Call("write", {"path": "a.txt", "content": "x"}, id="call-1")
 
 
@@ -92,6 +95,31 @@ async def test_a_run_comes_back_after_the_server_was_restarted(tmp_path: Path) -
             assert failed.events[-1]["code"] == "shutdown"
             assert (await agent.run("again")).texts("assistant")[-1] == "Again."
             assert len(model.requests) == 3
+
+
+async def test_the_model_is_told_the_applications_context_and_shown_images(tmp_path: Path) -> None:
+    script = [text("A dot."), text("Still."), text("Bye.")]
+    async with ScriptedModel(script) as model, listening(compatible(tmp_path, model)) as live:
+        async with node_agent(live.http, THREAD) as agent:
+            image = {"type": "image", "source": {"type": "data", "value": PNG, "mimeType": "image/png"}}
+            where = {"context": [{"description": "The page", "value": "cart"}]}
+            seen = await agent.run([{"type": "text", "text": "what is this?"}, image], run=where, state={"items": 2})
+            assert (seen.error, seen.texts("assistant")) == (None, ["A dot."])
+            parts = messages_of(model.requests[0])[-1]["content"]
+            (shown,) = [one["image_url"]["url"] for one in parts if one["type"] == "image_url"]
+            assert shown == f"data:image/png;base64,{PNG}"
+            told = "".join(one.get("text", "") for one in parts)
+            assert "what is this?" in told and "The page: cart" in told and '{"items":2}' in told
+            elsewhere = {"context": [{"description": "The page", "value": "help"}]}
+            assert (await agent.run(run=elsewhere)).texts("assistant") == ["A dot."], "the same message, sent again"
+            await agent.run("and now?", run=elsewhere)
+            assert "The page: help" in str(model.requests[1].messages[-1]["content"])
+            anew = await agent.run(forget=True)
+            assert [one["content"] for one in anew.messages][::2] == ["what is this?", "and now?"]
+            tools = {"tools": [{"name": "show", "description": "Show it", "parameters": {}}]}
+            refused = await agent.run("show it", run=tools)
+            assert refused.error is not None and "`tools` of the client are not taken" in refused.error
+            assert len(model.requests) == 2
 
 
 async def test_an_answer_that_came_too_late_is_told_with_what_happened(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import msgspec
@@ -60,9 +60,12 @@ async def test_a_chat_that_sends_its_whole_history_is_one_session(tmp_path: Path
     script = [stream(Reason("Hm."), Text("Hel"), Text("lo."), Finish()), calls(LISTS), text("Empty."), text("Branch.")]
     async with served(tmp_path, script) as (live, client, model):
         history: list[Any] = [{"role": "system", "content": "Be kind."}, user("hi")]
-        first = await client.chat.completions.create(model="holdfast", messages=history)
+        offered: Any = [{"type": "function", "function": {"name": "show", "parameters": {"type": "object"}}}]
+        first = await client.chat.completions.create(model="holdfast", messages=history, tools=offered)
         [choice] = first.choices
         assert (choice.message.content, choice.finish_reason) == ("Hello.", "stop")
+        names = [one["function"]["name"] for one in cast("list[Any]", model.requests[0].body["tools"])]
+        assert "write" in names and "show" not in names, "the agent has the server's tools"
         assert first.usage is not None and first.usage.total_tokens > first.usage.prompt_tokens > 0
         history += [{"role": "assistant", "content": choice.message.content}, user("what is here?")]
         streamed = await client.chat.completions.create(
@@ -143,8 +146,10 @@ async def test_errors_have_the_shape_that_the_client_reads(tmp_path: Path) -> No
         image: Any = [{"type": "image_url", "image_url": {"url": "data:,"}}]
         with pytest.raises(openai.BadRequestError, match="only text is taken"):
             await signed.chat.completions.create(model="holdfast", messages=[{"role": "user", "content": image}])
-        with pytest.raises(openai.BadRequestError, match="`tools` of the client are not taken"):
-            await signed.responses.create(model="holdfast", input="hi", tools=[{"type": "web_search"}])
+        with pytest.raises(openai.BadRequestError, match="`tools` of the client are not called"):
+            await signed.responses.create(
+                model="holdfast", input="hi", tools=[{"type": "web_search"}], tool_choice="required"
+            )
         with pytest.raises(openai.APIStatusError, match="no such thing") as failed:
             await signed.chat.completions.create(model="holdfast", messages=[user("hi")])
         assert failed.value.code == "model_bad_request"

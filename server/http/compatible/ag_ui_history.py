@@ -6,6 +6,7 @@ import msgspec
 
 from protocol.content import AssistantMessage, Message, OpenMessage, UserMessage
 from protocol.view import View
+from server.http.compatible.messages import said_by_user
 
 CHARS_MAX: Final = 4_000_000
 """Of the newest messages that a client gets; its library takes 10 MiB of one event."""
@@ -29,7 +30,7 @@ def snapshot(view: View) -> list[dict[str, Any]]:
 
 def _messages(message: Message | OpenMessage) -> list[dict[str, Any]]:
     if isinstance(message, UserMessage):
-        return [{"id": message.submission_id, "role": "user", "content": message.text}]
+        return [{"id": message.submission_id, "role": "user", "content": said_by_user(message.text)}]
     if isinstance(message, AssistantMessage | OpenMessage):
         reasoning = [{"id": f"{message.message_id}-reasoning", "role": "reasoning", "content": message.reasoning}]
         said: dict[str, Any] = {"id": message.message_id, "role": "assistant", "content": message.text}

@@ -7,13 +7,16 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from protocol.content import Arguments, QuestionAction, Scope
+from protocol.content import IMAGES_MAX, Arguments, ImageFile, QuestionAction, Scope
 from protocol.submissions import AnswerQuestion, Approval, ExecApproval, Interrupt, Submission, UserInput
 from server.http.compatible.ag_ui_interrupts import BadRun, parse_id
-from server.http.compatible.messages import Content, NotText, Said, text_of
+from server.http.compatible.messages import TEXT_PARTS, Image, NotTaken, Part, Said, image_of, text_of
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Shape = TypeVar("Shape")
+OWN_TOOLS: Final = (
+    "`tools` of the client are not taken: the agent has the server's tools, and runs them itself; send none"
+)
 OWN_ID_CHARS_MAX: Final = 64
 """Of a submission's id on the wire."""
 
@@ -32,12 +35,25 @@ class Call(msgspec.Struct):
     function: Function
 
 
+class Source(msgspec.Struct):
+    """Where a part's bytes are: `data`: here, in base64; `url`: elsewhere."""
+
+    type: str = ""
+    value: str = ""
+
+
+class MessagePart(Part):
+    """A part of a message."""
+
+    source: Source | None = None
+
+
 class Message(msgspec.Struct, rename="camel"):
     """A message of the client's history. What else it holds is the client's own matter."""
 
     id: str
     role: str
-    content: Content = None
+    content: str | list[MessagePart] | dict[str, Any] | None = None
     tool_calls: list[Call] | None = None
     tool_call_id: str | None = None
 
@@ -50,12 +66,22 @@ class Answer(msgspec.Struct, rename="camel"):
     payload: Any = None
 
 
+class Context(msgspec.Struct):
+    """Something that the application tells of itself."""
+
+    description: str
+    value: str
+
+
 class RunAgentInput(msgspec.Struct, rename="camel"):
-    """A run: of AG-UI's `RunAgentInput`, what the server takes. `tools`, `context` and `state` are not taken."""
+    """A run: of AG-UI's `RunAgentInput`, what the server takes."""
 
     thread_id: Id
     run_id: Id
     messages: list[Message]
+    context: Annotated[list[Context] | None, Meta(description="told to the model behind the message")] = None
+    state: Annotated[Any, Meta(description="told to the model with the context; the agent never changes it")] = None
+    tools: Annotated[list[Any] | None, Meta(description="none: a client's own tools are refused")] = None
     resume: list[Answer] | None = None
     forwarded_props: Annotated[
         Any, Meta(description='`{"holdfast": "interrupt"}` stops the turn that runs; else not taken')
@@ -81,13 +107,16 @@ class Reply(msgspec.Struct, forbid_unknown_fields=True):
 class Wanted(msgspec.Struct, frozen=True):
     """What a run asks for.
 
-    `say`: the message that begins a turn, by its id. `earlier`: what the client's history has before it. `submissions`: answers, or a
-    stop. `answered`: the calls and questions that are answered. `after`: the position at which the interrupted run ended; None: not
-    known. Without `say` and `submissions` the client wants to see the session.
+    `say`: the message that begins a turn, by its id. `earlier`: what the client's history has before it. `context`: what the
+    application tells of itself. `images`: the files of `say`. `submissions`: answers, or a stop.
+    `answered`: the calls and questions that are answered. `after`: the position at which the interrupted run ended; None: not known.
+    Without `say` and `submissions` the client wants to see the session.
     """
 
     say: UserInput | None = None
     earlier: Sequence[Said] = ()
+    context: str = ""
+    images: Sequence[Image] = ()
     submissions: Sequence[Submission] = ()
     answered: frozenset[str] = frozenset()
     after: int | None = None
@@ -95,6 +124,8 @@ class Wanted(msgspec.Struct, frozen=True):
 
 def wanted(run: RunAgentInput) -> Wanted:
     """What the run asks for. Raises `BadRun`."""
+    if run.tools:
+        raise BadRun(OWN_TOOLS)
     if isinstance(run.forwarded_props, dict) and run.forwarded_props.get("holdfast") == "interrupt":
         return Wanted(submissions=[Interrupt(id=own_id(f"stop {run.run_id}"))])
     last = next((index for index in range(len(run.messages) - 1, -1, -1) if run.messages[index].role == "user"), None)
@@ -104,14 +135,52 @@ def wanted(run: RunAgentInput) -> Wanted:
     if last is None:
         return Wanted()
     try:
-        text = text_of(run.messages[last].content)
-        earlier = [Said(one.role, text_of(one.content)) for one in run.messages[:last]]
-    except NotText as error:
+        text, images = _said(run.messages[last])
+    except NotTaken as error:
         raise BadRun(str(error)) from error
     if not text:
         raise BadRun("the last message of the user has no text")
+    say = UserInput(text=text, id=own_id(run.messages[last].id), images=[ImageFile(one.path) for one in images])
+    earlier = [Said(one.role, _history(one)) for one in run.messages[:last]]
     after = parse_id(run.resume[0].interrupt_id)[0] if run.resume else None
-    return Wanted(say=UserInput(text=text, id=own_id(run.messages[last].id)), earlier=earlier, after=after)
+    return Wanted(say=say, earlier=earlier, context=_context(run), images=images, after=after)
+
+
+def _said(message: Message) -> tuple[str, list[Image]]:
+    """The text and the images of a message. Raises `NotTaken`."""
+    content = message.content
+    if not isinstance(content, list):
+        return text_of(content), []
+    images: list[Image] = []
+    for part in content:
+        if part.type != "image":
+            continue
+        if part.source is None or part.source.type != "data":
+            raise NotTaken(
+                "an image is taken with its bytes alone (`source.type` `data`): the server fetches no address"
+            )
+        images.append(image_of(part.source.value))
+    if len(images) > IMAGES_MAX:
+        raise NotTaken(f"a message may have {IMAGES_MAX} images")
+    other = next((part.type for part in content if part.type not in ("image", *TEXT_PARTS)), None)
+    if other is not None:
+        raise NotTaken(f"a part of the message has the type {other!r}; text and images are taken")
+    return text_of([part for part in content if part.type != "image"]), images
+
+
+def _history(message: Message) -> str:
+    """The text of an earlier message; of other parts that they were there."""
+    if not isinstance(message.content, list):
+        return text_of(message.content)
+    return "\n\n".join(part.text if part.type in TEXT_PARTS else f"[{part.type[:32]}]" for part in message.content)
+
+
+def _context(run: RunAgentInput) -> str:
+    """What the application tells of itself."""
+    told = [f"{one.description}: {one.value}" for one in run.context or ()]
+    if run.state:
+        told.append(f"State of the application: {msgspec.json.encode(run.state).decode()}")
+    return "\n\n".join(told)
 
 
 def own_id(client_id: str) -> str:

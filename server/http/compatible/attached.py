@@ -1,14 +1,17 @@
 """Attached: a session that a request follows, and what it hands in to it, within the limits of sockets."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Final
 
+import msgspec
+
 from agent.session.messages import SubmissionRefusal
 from protocol import codec, codes
+from protocol.events import Accepted, Event
 from protocol.submissions import Submission, UserInput, submission_id
 from server.auth.principal import Principal
-from server.http.compatible.messages import Said, first_input
+from server.http.compatible.messages import Said, first_input, said_by_user, with_context
 from server.http.compatible.threads import open_thread
 from server.sessions import idempotency
 from server.sessions.manager import SessionManager
@@ -65,23 +68,36 @@ class Attached:
         self.keep.callback(self.cursor.detach)
         self._admission.check_attached(self.principal, self.port)
 
-    async def say(self, wanted: UserInput, earlier: Sequence[Said]) -> int:
+    async def say(
+        self,
+        wanted: UserInput,
+        earlier: Sequence[Said],
+        context: str = "",
+        prepare: Callable[[], Awaitable[None]] | None = None,
+    ) -> int:
         """Hand in an input, unless it was before; the position of its `accepted`. Raises `RequestRefused`, `JournalError`.
 
-        `earlier`: what the client said before it. In a session where nothing was said yet the model is told of it.
+        `earlier`: what the client said before it. In a session where nothing was said yet the model is told of it. `context`: what
+        the application tells of itself; of an input that was handed in before it may be another. `prepare`: done before it is handed in.
         """
         most = self._admission.limits.inbound_message_bytes - MESSAGE_ROOM
-        first = UserInput(id=wanted.id, text=first_input(earlier, wanted.text, most // 4))
+        later = msgspec.structs.replace(wanted, text=with_context(wanted.text, context))
+        told = with_context(first_input(earlier, wanted.text, most // 4), context)
+        first = msgspec.structs.replace(wanted, text=told)
         if len(first.text.encode("utf-8", "replace")) > most:
             message = f"the message, with the application's instructions, may have {most} bytes; write less"
             raise RequestRefused(HTTPRefusal("too_large", message))
         known = await self._manager.journal.answer(self.row.session_id, submission_id(wanted))
         if known is not None:
-            if known.digest not in (idempotency.digest(wanted), idempotency.digest(first)):
+            accepted = codec.decode_event(known.answer)
+            same = known.digest in map(idempotency.digest, (wanted, later, first))
+            if not same and not _is_said_by(accepted, wanted):
                 raise refused(idempotency.conflict(known.submission_id))
-            return codec.decode_event(known.answer).seq
+            return accepted.seq
+        if prepare is not None:
+            await prepare()
         view = await self.port.view()
-        return await self.submit(wanted if view.messages or view.queued else first)
+        return await self.submit(later if view.messages or view.queued else first)
 
     async def submit(self, submission: Submission) -> int:
         """Hand in a submission; the position of its `accepted`. Raises `Refused`, `RequestRefused`."""
@@ -94,6 +110,14 @@ class Attached:
         if isinstance(answer, SubmissionRefusal):
             raise Refused(answer)
         return answer.seq
+
+
+def _is_said_by(event: Event, wanted: UserInput) -> bool:
+    """Whether the input that was accepted is this one, with another context."""
+    if not isinstance(event, Accepted) or not isinstance(event.submission, UserInput):
+        return False
+    said = event.submission
+    return said_by_user(said.text) == wanted.text and said.images == wanted.images
 
 
 class Refused(RequestRefused):

@@ -1,14 +1,24 @@
-"""Messages: what a client says in its own protocol, as the text of one input. Pure."""
+"""Messages: what a client says in its own protocol, as one input: its text and its images. Pure."""
 
+import hashlib
+from base64 import b64decode
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from agent.workspace.shown.images import media_type
+
 NAMES: Final = {"user": "User", "assistant": "Assistant", "tool": "Result of a tool"}
 INSTRUCTIONS: Final = ("system", "developer")
+TOLD: Final = "Instructions of the application:"
 BEGAN: Final = "This conversation began elsewhere. So far:"
 LEFT_OUT: Final = "[earlier messages are left out]"
+USERS: Final = "The user's message:"
+AROUND: Final = "\n\nContext of the application:\n\n"
+CONTEXT_CHARS_MAX: Final = 20_000
+"""Of what an application tells of itself with one message."""
+CUT: Final = "\n[the context is longer: the rest is left out]"
 
 
 class Part(msgspec.Struct):
@@ -21,6 +31,9 @@ class Part(msgspec.Struct):
 Content = str | list[Part] | dict[str, Any] | None
 """Of a message. A map is a client's own matter."""
 
+UPLOADS: Final = "uploads"
+IMAGE_NAME_BYTES: Final = 16
+
 TEXT_PARTS: Final = ("text", "input_text", "output_text")
 
 
@@ -31,11 +44,35 @@ class Said(NamedTuple):
     text: str
 
 
-class NotText(Exception):
+class NotTaken(Exception):
+    """A message holds something that is not taken; the text says what."""
+
+
+class NotText(NotTaken):
     """A message holds something besides text. `kind`: the type of the part."""
 
     def __init__(self, kind: str) -> None:
         super().__init__(f"a part of the message has the type {kind!r}; only text is taken")
+
+
+class Image(msgspec.Struct, frozen=True):
+    """An image. `path`: in the workspace; the same image has always the same."""
+
+    path: str
+    data: bytes
+
+
+def image_of(text: str) -> Image:
+    """The image that is written in base64. Raises `NotTaken`."""
+    try:
+        data = b64decode(text, validate=True)
+    except ValueError as error:
+        raise NotTaken(f"an image is not base64: {error}") from error
+    kind = media_type(data[:12])
+    if not kind:
+        raise NotTaken("an image is no PNG, JPEG or WebP")
+    name = hashlib.blake2b(data, digest_size=IMAGE_NAME_BYTES).hexdigest()
+    return Image(f"{UPLOADS}/{name}.{kind.removeprefix('image/')}", data)
 
 
 def text_of(content: Content) -> str:
@@ -54,7 +91,7 @@ def first_input(earlier: Sequence[Said], text: str, most: int) -> str:
     `most`: characters that it may have; the oldest messages are left out where there are more.
     """
     instructions = "\n\n".join(one.text for one in earlier if one.role in INSTRUCTIONS and one.text)
-    head = [f"Instructions of the application:\n\n{instructions}"] if instructions else []
+    head = [f"{TOLD}\n\n{instructions}"] if instructions else []
     told: list[str] = []
     room = most - len(text) - sum(map(len, head)) - 200  # what is said around them
     for one in reversed([one for one in earlier if one.role in NAMES and one.text]):
@@ -68,4 +105,19 @@ def first_input(earlier: Sequence[Said], text: str, most: int) -> str:
         head += [BEGAN, *reversed(told)]
     if not head:
         return text
-    return "\n\n".join([*head, "The user's message:", text])
+    return "\n\n".join([*head, USERS, text])
+
+
+def with_context(text: str, context: str) -> str:
+    """What the user says, and behind it what the application tells of itself, at most `CONTEXT_CHARS_MAX` characters of it."""
+    if not context:
+        return text
+    note = CUT if len(context) > CONTEXT_CHARS_MAX else ""
+    return f"{text}{AROUND}{context[:CONTEXT_CHARS_MAX]}{note}"
+
+
+def said_by_user(text: str) -> str:
+    """What the user said, of an input that `first_input` and `with_context` may have made."""
+    if text.startswith((TOLD, BEGAN)):
+        text = text.partition(f"\n\n{USERS}\n\n")[2] or text
+    return text.partition(AROUND)[0]

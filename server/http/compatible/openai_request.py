@@ -44,6 +44,7 @@ class ChatRequest(msgspec.Struct):
     metadata: Metadata | None = None
     n: int | None = 1
     tools: list[Any] | None = None
+    tool_choice: Any = None
     response_format: dict[str, Any] | None = None
 
 
@@ -58,6 +59,7 @@ class ResponseRequest(msgspec.Struct):
     metadata: Metadata | None = None
     background: bool | None = False
     tools: list[Any] | None = None
+    tool_choice: Any = None
 
 
 class BadRequest(Exception):
@@ -76,8 +78,7 @@ def chat(request: ChatRequest, chat_id: str = "") -> Asked:
     """What a chat completion says. `chat_id`: of Open WebUI. Raises `BadRequest`."""
     if (request.n or 1) != 1:
         raise BadRequest("`n` must be 1: a session goes on with one answer")
-    if request.tools:
-        raise BadRequest(OWN_TOOLS)
+    _check_tools(request)
     if request.response_format is not None and request.response_format.get("type") != "text":
         raise BadRequest("`response_format` may be text alone")
     name = request.metadata.session_id if request.metadata is not None else ""
@@ -88,8 +89,7 @@ def response(request: ResponseRequest) -> Asked:
     """What a response says. Raises `BadRequest`."""
     if request.background:
         raise BadRequest("`background` is not offered: follow the session at its websocket")
-    if request.tools:
-        raise BadRequest(OWN_TOOLS)
+    _check_tools(request)
     name = request.metadata.session_id if request.metadata is not None else ""
     if request.previous_response_id:
         previous = RESPONSE_ID.fullmatch(request.previous_response_id)
@@ -102,7 +102,15 @@ def response(request: ResponseRequest) -> Asked:
     return _asked([*instructions, *messages], name)
 
 
-OWN_TOOLS: Final = "`tools` of the client are not taken: the agent has the server's tools, and runs them itself"
+OWN_TOOLS: Final = (
+    "`tools` of the client are not called, and `tool_choice` asks for one: the agent runs the server's tools itself"
+)
+
+
+def _check_tools(request: ChatRequest | ResponseRequest) -> None:
+    """Raises `BadRequest` where the client's tools must be called. Else they may be there: Open WebUI sends its own with each message."""
+    if request.tools and request.tool_choice not in (None, "auto", "none"):
+        raise BadRequest(OWN_TOOLS)
 
 
 def _asked(messages: list[ChatMessage], name: str) -> Asked:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from server.http.compatible.ag_ui_request import RunAgentInput
+from server.http.compatible.uploads import Uploads
 from server.http.endpoints import EVENT_STREAM, Endpoint
 from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal
@@ -15,12 +16,12 @@ from server.websocket.admission import SocketAdmission
 class AgUiRoutes:
     """Handler of the route. `enabled`: whether it is on."""
 
-    def __init__(self, manager: SessionManager, admission: SocketAdmission, *, enabled: bool) -> None:
+    def __init__(self, manager: SessionManager, admission: SocketAdmission, uploads: Uploads, *, enabled: bool) -> None:
         self._runs = None
         if enabled:
             from server.http.routes.ag_ui_runs import AgUiRuns  # most servers start sooner without
 
-            self._runs = AgUiRuns(manager, admission)
+            self._runs = AgUiRuns(manager, admission, uploads)
 
     async def run(self, request: Request) -> ASGIApp:
         """Run an AG-UI thread: say something, answer interrupts, or come back to what runs."""

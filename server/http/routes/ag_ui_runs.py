@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Final
 
 from starlette.requests import Request
@@ -20,6 +21,7 @@ from server.http.compatible.event_stream import EventStream
 from server.http.compatible.feed import batches
 from server.http.compatible.reading import read_json
 from server.http.compatible.runs import Run
+from server.http.compatible.uploads import Uploads
 from server.http.requests import bad_request, caller
 from server.journal.base import JournalError
 from server.sessions.manager import SessionManager
@@ -33,8 +35,9 @@ TOO_LATE: Final = (codes.APPROVAL_STALE, codes.QUESTION_UNKNOWN, codes.NOTHING_T
 class AgUiRuns:
     """What the route does."""
 
-    def __init__(self, manager: SessionManager, admission: SocketAdmission) -> None:
+    def __init__(self, manager: SessionManager, admission: SocketAdmission, uploads: Uploads) -> None:
         self._manager = manager
+        self._uploads = uploads
         self._admission = admission
         self._bodies = Bodies()
 
@@ -70,7 +73,8 @@ class AgUiRuns:
         run = Run()
         interrupted = None if what.after is None else _position(what.after, attached)
         if what.say is not None:
-            seq = await attached.say(what.say, what.earlier)
+            images = partial(self._uploads.put, attached.row, what.images) if what.images else None
+            seq = await attached.say(what.say, what.earlier, what.context, images)
             run = Run(str(what.say.id), under_way=interrupted is not None)
             after = seq - 1 if interrupted is None else interrupted
         elif what.submissions:

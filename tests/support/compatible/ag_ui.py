@@ -60,8 +60,8 @@ class NodeAgent:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
-    async def run(self, say: str = "", **command: Any) -> Ran:
-        """One run; `say`: a message that is added before."""
+    async def run(self, say: str | list[dict[str, Any]] = "", **command: Any) -> Ran:
+        """One run; `say`: a message that is added before, as a text or its parts."""
         if say:
             command["say"] = {"id": f"said-{next(_numbers)}", "role": "user", "content": say}
         assert self._process.stdin is not None and self._process.stdout is not None

@@ -1,6 +1,6 @@
 // AG-UI's own HTTP client, driven from standard input: a JSON object a line is one run; what the client made of it is printed as one line.
 // {"say": {...}}: a message that is added before. {"run": {...}}: parameters of the run. {"cutAfter": N}: end the connection behind the Nth
-// event. {"forget": true}: begin without a history, as a page that was loaded anew.
+// event. {"state": {...}}: the application's state from now on. {"forget": true}: begin without a history, as a page that was loaded anew.
 import { createInterface } from "node:readline";
 import { setTimeout } from "node:timers/promises";
 import { HttpAgent } from "@ag-ui/client";
@@ -41,9 +41,10 @@ async function cutting(address, init) {
 const anew = () => new HttpAgent({ url, threadId, fetch: cutting });
 let agent = anew();
 for await (const line of createInterface({ input: process.stdin })) {
-  const { say, run, cutAfter, forget } = JSON.parse(line);
+  const { say, run, cutAfter, forget, state } = JSON.parse(line);
   if (forget) agent = anew();
   if (say) agent.addMessage(say);
+  if (state) agent.setState(state);
   left = cutAfter ?? Infinity;
   const events = [];
   let error = null;

@@ -1,5 +1,7 @@
 """AG-UI requests: what a client's history and answers ask of its session."""
 
+import re
+from base64 import b64decode, b64encode
 from typing import Any
 
 import msgspec
@@ -8,14 +10,16 @@ import pytest
 from protocol.submissions import AnswerQuestion, Approval, ExecApproval, Interrupt, UserInput
 from server.http.compatible.ag_ui_interrupts import BadRun
 from server.http.compatible.ag_ui_request import RunAgentInput, Wanted, wanted
-from server.http.compatible.messages import LEFT_OUT, Said, first_input
+from server.http.compatible.messages import LEFT_OUT, Said, first_input, said_by_user, with_context
+from tests.support.models.images import png
 
 USER = {"id": "m1", "role": "user", "content": "hello"}
+PNG = b64encode(png()).decode()
 ASSISTANT = {"id": "a1", "role": "assistant", "content": "Hi.", "toolCalls": []}
 
 
 def asked(*messages: dict[str, Any], **more: Any) -> Wanted:
-    run = {"threadId": "t", "runId": "r", "messages": messages, "tools": [], "state": {"x": 1}, **more}
+    run = {"threadId": "t", "runId": "r", "messages": messages, "tools": [], "state": {}, **more}
     return wanted(msgspec.json.decode(msgspec.json.encode(run), type=RunAgentInput))
 
 
@@ -68,6 +72,7 @@ def test_a_client_can_stop_the_turn() -> None:
     ("more", "why"),
     [
         ({"resume": [{"interruptId": "x", "status": "resolved"}]}, "'x' is no interrupt of this server"),
+        ({"tools": [{"name": "show", "description": ""}]}, "`tools` of the client are not taken"),
         ({"resume": [{"interruptId": "1:call:c", "status": "resolved"}]}, "payload for the interrupt '1:call:c'"),
     ],
 )
@@ -76,9 +81,43 @@ def test_what_makes_no_sense_is_said_in_words(more: dict[str, Any], why: str) ->
         asked(USER, ASSISTANT, **more)
 
 
-def test_an_image_is_refused_in_words() -> None:
-    with pytest.raises(BadRun, match="has the type 'image'; only text is taken"):
-        asked({**USER, "content": [{"type": "image", "source": {}}]})
+def part(value: str, kind: str = "image", source: str = "data") -> dict[str, Any]:
+    return {"type": kind, "source": {"type": source, "value": value, "mimeType": "image/png"}}
+
+
+def test_an_image_becomes_a_file_that_is_named_by_what_is_in_it() -> None:
+    said = [{"type": "text", "text": "what is this?"}, part(PNG), part(PNG)]
+    what = asked({**USER, "content": said}, state={"page": 1}, context=[{"description": "Where", "value": "a shop"}])
+    assert what.say is not None and what.say.text == "what is this?"
+    one, two = what.images
+    assert one == two and one.data == b64decode(PNG) and re.fullmatch(r"uploads/[0-9a-f]{32}\.png", one.path)
+    assert [image.path for image in what.say.images] == [one.path, one.path]
+    assert what.context == 'Where: a shop\n\nState of the application: {"page":1}'
+    later = asked({**USER, "content": said}, {"id": "m2", "role": "user", "content": "and?"})
+    assert later.earlier == [Said("user", "what is this?\n\n[image]\n\n[image]")], "the session has it"
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ([part("https://a.example/x.png", source="url")], "the server fetches no address"),
+        ([part("!")], "not base64"),
+        ([part("aGVsbG8=")], "no PNG, JPEG or WebP"),
+        ([part(PNG)] * 9, "8 images"),
+        ([part(PNG, "document")], "the type 'document'; text and images are taken"),
+    ],
+)
+def test_what_a_message_may_not_hold_is_said_in_words(more: list[dict[str, Any]], why: str) -> None:
+    with pytest.raises(BadRun, match=why):
+        asked({**USER, "content": [{"type": "text", "text": "see"}, *more]})
+
+
+def test_what_the_application_tells_stands_behind_the_users_words_and_is_taken_off_again() -> None:
+    told = with_context(first_input([Said("user", "A?")], "C?", 1_000), "x" * 30_000)
+    assert len(told) < 20_500 and "the rest is left out" in told
+    assert said_by_user(told) == "C?"
+    assert said_by_user(with_context("C?", "Where: here")) == "C?"
+    assert said_by_user("The user's message:\n\nA") == "The user's message:\n\nA"
 
 
 def test_a_new_session_is_told_what_was_said_elsewhere() -> None:

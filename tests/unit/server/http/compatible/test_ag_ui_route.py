@@ -2,6 +2,7 @@
 
 import contextlib
 import socket
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from server.auth.backends.api_tokens import write_tokens
 from tests.support.application import Listener, settings_for
 from tests.support.compatible.settings import compatible
 from tests.support.live import Live, listening
+from tests.support.models.images import png
 from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, stream, text
 from tests.support.network.http_client import http_client
 from tests.support.polling import eventually
@@ -71,6 +73,21 @@ async def test_what_is_refused_is_told_before_a_stream_begins(tmp_path: Path) ->
         anew = await http.post("/ag-ui", json=body())
         assert anew.headers["holdfast-session"] != session_id
         assert '"Anew."' in anew.text
+
+
+async def test_an_image_comes_into_no_project_folder(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    image = {"type": "image", "source": {"type": "data", "value": b64encode(png()).decode(), "mimeType": "image/png"}}
+    async with ScriptedModel([text("Hi.")]) as model:
+        settings = compatible(tmp_path / "data", model, workspace={"roots": [str(tmp_path)]})
+        async with listening(settings) as live, http_client(live.http, timeout=20) as http:
+            made = await http.post("/api/sessions", json={"cwd": str(project)})
+            run = body(thread=made.json()["session_id"])
+            run["messages"][0]["content"] = [{"type": "text", "text": "see"}, image]
+            refused = await http.post("/ag-ui", json=run)
+    assert (refused.status_code, list(project.iterdir())) == (400, [])
+    assert "project folder" in refused.json()["message"]
 
 
 async def test_a_client_that_leaves_stops_nothing_and_gives_its_place_back(tmp_path: Path) -> None:
