@@ -29,6 +29,7 @@ from server.http.routes.ag_ui import AgUiRoutes
 from server.http.routes.files import FileRoutes
 from server.http.routes.forks import ForkRoutes
 from server.http.routes.instructions import InstructionRoutes
+from server.http.routes.listed import ListedRoutes
 from server.http.routes.login import LoginRoutes
 from server.http.routes.mcp import McpRoutes
 from server.http.routes.meta import MetaRoutes
@@ -173,6 +174,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
         ),
         ForkRoutes(running.forker, sessions),
         InstructionRoutes(sessions),
+        ListedRoutes(sessions),
         FileRoutes(sessions, parts.toolsets.workspace, parts.executors.disk, running.storage),
         McpRoutes(sessions, partial(_open_tools, parts, sessions)),
         ShareRoutes(sessions, authenticator.shares, settings.server.public_address),

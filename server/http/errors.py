@@ -11,7 +11,8 @@ from starlette.routing import Route
 
 from agent.util.errors import fault_id, fault_message
 from agent.util.places import PlacesTaken
-from server.journal.base import Deleted, NotFound, StorageFull, Unavailable
+from server.journal.base import Deleted, NotFound, Unavailable
+from server.journal.errors import StorageFull
 from server.journal.nodes.base import OwnedElsewhere
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.util.refusal import HTTPRefusal, RequestRefused

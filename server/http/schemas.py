@@ -126,6 +126,12 @@ class NewSession(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
     mcp_servers: McpGiven = {}
 
 
+class SessionChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What of a session its owner may change without waking it."""
+
+    listed: Annotated[Literal["", "pinned", "archived"], Meta(description="how lists show it; empty: as all others")]
+
+
 class Sessions(msgspec.Struct, omit_defaults=True):
     """The caller's sessions, newest first. `next` is there if there are more; send it as `before` to get them."""
 

@@ -18,7 +18,7 @@ import asyncio
 import builtins
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -73,6 +73,8 @@ class SessionRow(msgspec.Struct, frozen=True):
     """Work was under way when this row was written; the session is recovered when the server starts."""
     options: bytes
     """A JSON object; the owner decides what it holds."""
+    listed: str = ""
+    """`pinned`, `archived` or neither, as its user wants it in lists. Only `list_as` changes it: a row that is stored leaves it."""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -180,16 +182,6 @@ class AlreadyAnswered(Conflict):
         """The first answer."""
 
 
-class StorageFull(JournalError):
-    """The user has reached a storage limit: `what` is `sessions` or `bytes`, `most` the limit."""
-
-    def __init__(self, what: Literal["sessions", "bytes"], most: int) -> None:
-        unit = "sessions" if what == "sessions" else "bytes of sessions"
-        super().__init__(f"you store {most} {unit} already, which is the limit; delete some to make room")
-        self.what: Literal["sessions", "bytes"] = what
-        self.most = most
-
-
 class Unavailable(JournalError):
     """The journal cannot be used now; whether a write was stored is unknown. The identical call again is safe."""
 
@@ -281,15 +273,19 @@ class Journal(Protocol):
         most: int | None = None,
         max_bytes: int | None = None,
         holding: bytes = b"",
+        listed: str | None = None,
     ) -> builtins.list[Stat]:
         """All sessions, or one user's, as of one moment, the newest `last_active_at` first.
 
         `before`: only those behind this place. `search`: only those whose title has this in it, in any case. `most`: of
-        these, so many. `holding`: only those whose `options` have these bytes in them. `max_bytes`: the list ends with the session whose `pending_approval` takes it above this.
+        these, so many. `holding`: only those whose `options` have these bytes in them. `listed`: only those listed so. `max_bytes`: the list ends with the session whose `pending_approval` takes it above this.
         """
 
     async def stored(self, user_id: str) -> Stored:
         """What the user has stored. The bytes of a turn under way may be counted only when it ends."""
+
+    async def list_as(self, session_id: str, listed: str) -> None:
+        """Keep how the session is listed: see `SessionRow.listed`. Raises `Deleted`, `NotFound`."""
 
     async def files_measured(self, session_id: str, size: int) -> None:
         """Count `size` bytes for the session's files, in place of what was counted. Raises `Deleted`, `NotFound`."""

@@ -1,9 +1,28 @@
-"""Journal errors: faults of the data folder as sentences that name the file and the remedy."""
+"""Journal errors: faults of the data folder, and limits of users, as sentences that name the remedy."""
 
 import sqlite3
 from pathlib import Path
+from typing import Literal
 
-from server.journal.base import JournalError, Unavailable
+from server.journal.base import JournalError, StorageBounds, Stored, Unavailable
+
+
+class StorageFull(JournalError):
+    """The user has reached a storage limit: `what` is `sessions` or `bytes`, `most` the limit."""
+
+    def __init__(self, what: Literal["sessions", "bytes"], most: int) -> None:
+        unit = "sessions" if what == "sessions" else "bytes of sessions"
+        super().__init__(f"you store {most} {unit} already, which is the limit; delete some to make room")
+        self.what: Literal["sessions", "bytes"] = what
+        self.most = most
+
+
+def check_room(stored: Stored, bounds: StorageBounds) -> None:
+    """Raise `StorageFull` where a user who has stored this may not make another session."""
+    if stored.sessions >= bounds.sessions_max:
+        raise StorageFull("sessions", bounds.sessions_max)
+    if stored.bytes >= bounds.bytes_max:
+        raise StorageFull("bytes", bounds.bytes_max)
 
 
 class FolderInUse(JournalError):

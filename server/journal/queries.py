@@ -18,24 +18,25 @@ from server.journal.base import (
     Spent,
     Stored,
 )
-from server.journal.statements import CLAIM_COLUMNS, HEAD, INSTRUCTIONS, ROW_COLUMNS, SPENT, STORED
+from server.journal.statements import CLAIM_COLUMNS, HEAD, INSTRUCTIONS, READ_COLUMNS, SPENT, STORED
 
 _SESSION = "(SELECT key FROM sessions WHERE session_id = ? AND deleted = 0)"
 
 _READ = f"SELECT seq, span, data FROM events WHERE session = {_SESSION} AND seq > ? ORDER BY seq LIMIT ?"
 _READ_PRIVATE = f"SELECT seq, data FROM private WHERE session = {_SESSION} AND seq > ? AND seq <= ? ORDER BY seq"
-_STAT = f"SELECT {HEAD}, term, {ROW_COLUMNS} FROM sessions WHERE session_id = ? AND deleted = 0"
+_STAT = f"SELECT {HEAD}, term, {READ_COLUMNS} FROM sessions WHERE session_id = ? AND deleted = 0"
 _ANSWER = f"SELECT digest, answer FROM submissions WHERE session = {_SESSION} AND submission_id = ?"
 _SNAPSHOT = f"SELECT seq, data FROM snapshots WHERE session = {_SESSION}"
 _LIST = """
     SELECT key, title, length(pending_approval) FROM sessions
-    WHERE deleted = 0 {whose} {behind} {holding} ORDER BY last_active_at DESC, session_id
+    WHERE deleted = 0 {whose} {behind} {holding} {listed} ORDER BY last_active_at DESC, session_id
 """
 """What is sorted and searched; the rows themselves may have megabytes each."""
-_LISTED = f"SELECT {HEAD}, term, {ROW_COLUMNS} FROM sessions WHERE key = ?"
+_LISTED = f"SELECT {HEAD}, term, {READ_COLUMNS} FROM sessions WHERE key = ?"
 _WHOSE = "AND user_id = ?"
 _BEHIND = "AND (last_active_at < ? OR (last_active_at = ? AND session_id > ?))"
 _HOLDING = "AND instr(options, ?) > 0"
+_LISTED_SO = "AND listed = ?"
 _UNFINISHED = "SELECT session_id FROM sessions WHERE unfinished = 1 AND deleted = 0 ORDER BY last_active_at, session_id"
 _STALE = """
     SELECT session_id FROM sessions
@@ -44,7 +45,7 @@ _STALE = """
     ORDER BY last_active_at, session_id LIMIT ?
 """
 _UNEXPORTED = f"""
-    SELECT {HEAD}, term, {ROW_COLUMNS} FROM sessions
+    SELECT {HEAD}, term, {READ_COLUMNS} FROM sessions
     WHERE deleted = 0 AND unfinished = 0 AND state IN ('idle', 'closed') AND message_count > 0 AND exported < {HEAD}
     ORDER BY last_active_at, session_id
 """
@@ -137,6 +138,7 @@ class Listing(NamedTuple):
     most: int | None = None
     max_bytes: int | None = None
     holding: bytes = b""
+    listed: str | None = None
 
 
 def list_sessions(db: sqlite3.Connection, listing: Listing) -> list[Found]:
@@ -160,7 +162,9 @@ def _listed_keys(db: sqlite3.Connection, listing: Listing) -> list[int]:
     whose, behind = "" if listing.user_id is None else _WHOSE, "" if before is None else _BEHIND
     holding = _HOLDING if listing.holding else ""
     values += [listing.holding] if listing.holding else []
-    cursor = db.execute(_LIST.format(whose=whose, behind=behind, holding=holding), values)
+    listed = "" if listing.listed is None else _LISTED_SO
+    values += [] if listing.listed is None else [listing.listed]
+    cursor = db.execute(_LIST.format(whose=whose, behind=behind, holding=holding, listed=listed), values)
     wanted = listing.search.casefold()
     keys: list[int] = []
     size = 0

@@ -34,6 +34,7 @@ class Transactions(Protocol):
     def acquire(self, session_id: str) -> Lease: ...
     def merge(self, lease: Lease, lo: int, hi: int, records: Sequence[Record]) -> None: ...
     def delete(self, session_id: str) -> None: ...
+    def list_as(self, session_id: str, listed: str) -> None: ...
     def files_measured(self, session_id: str, size: int) -> None: ...
     def forget_deleted(self, before: str, most: int) -> int: ...
     def claim(self, claim: HeldClaim) -> None: ...
@@ -156,6 +157,10 @@ class QueuedJournal(Generic[W, R]):
 
         await self._write_queue.put(delete)
 
+    async def list_as(self, session_id: str, listed: str) -> None:
+        """Keep how a session is listed."""
+        await self._write_queue.put(lambda tables: tables.list_as(session_id, listed))
+
     async def files_measured(self, session_id: str, size: int) -> None:
         """Count the bytes of a session's files."""
         await self._write_queue.put(lambda tables: tables.files_measured(session_id, size))
@@ -173,9 +178,10 @@ class QueuedJournal(Generic[W, R]):
         most: int | None = None,
         max_bytes: int | None = None,
         holding: bytes = b"",
+        listed: str | None = None,
     ) -> builtins.list[Stat]:
         """The sessions, the newest first."""
-        listing = Listing(user_id, before, search, most, max_bytes, holding)
+        listing = Listing(user_id, before, search, most, max_bytes, holding, listed)
         found = await self._read_queue.put(lambda db: self._queries.list_sessions(db, listing))
         return [Stat(head, self.epoch, row, term) for head, term, row in found]
 

@@ -112,6 +112,7 @@ STEPS = (
     );
     """,
     "CREATE TABLE instructions (user_id TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;",  # to models, in new sessions
+    "ALTER TABLE sessions ADD COLUMN listed TEXT NOT NULL DEFAULT '';",  # pinned, archived
 )
 """Step i takes a file of version i to version i + 1."""
 

@@ -9,7 +9,9 @@ ROW_COLUMNS = (
     "session_id, user_id, title, model, created_at, last_active_at, "
     "message_count, state, pending_approval, unfinished, options"
 )
-"""The columns of a `SessionRow`, in the order of its fields."""
+"""The columns of a `SessionRow` that are stored with it, in the order of its fields."""
+READ_COLUMNS = f"{ROW_COLUMNS}, listed"
+"""All columns of a `SessionRow`, in the order of its fields."""
 
 HEAD = "coalesce((SELECT max(seq) FROM events WHERE session = key), 0)"
 
@@ -48,11 +50,12 @@ RELEASE_CLAIM = "DELETE FROM claims WHERE claim_id = ?"
 EXPORTED = "UPDATE sessions SET exported = max(exported, ?) WHERE key = ?"
 TOMBSTONE = """
     UPDATE sessions SET deleted = 1, bytes = 0, files = 0, last_active_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), user_id = '', title = '', model = '', message_count = 0, state = 'closed',
-        pending_approval = x'', unfinished = 0, options = x''
+        pending_approval = x'', unfinished = 0, options = x'', listed = ''
     WHERE key = ?
 """
 """The tombstone's `last_active_at` is the time of the deletion."""
 KEEP_FILES = "UPDATE sessions SET files = ? WHERE key = ?"
+LIST_AS = "UPDATE sessions SET listed = ? WHERE key = ?"
 TOMBSTONES = """
     SELECT key, session_id FROM sessions
     WHERE deleted = 1 AND last_active_at < ? AND key NOT IN (SELECT session FROM purges) ORDER BY last_active_at LIMIT ?

@@ -24,9 +24,9 @@ from server.journal.base import (
     Record,
     SessionRow,
     StorageBounds,
-    StorageFull,
     Stored,
 )
+from server.journal.errors import check_room
 from server.journal.mark import MarkFile
 
 log = logging.getLogger("holdfast.journal")
@@ -149,7 +149,7 @@ class Transactions:
             _check_there(known, row.session_id)
             raise Conflict(f"there is a session {row.session_id} already")
         if bounds is not None:
-            self._check_room(row.user_id, bounds)
+            check_room(Stored(*self._cursor.execute(sql.STORED, (row.user_id,)).fetchone()), bounds)
         key = self._change(sql.CREATE_SESSION, sql.row_values(row)).lastrowid
         assert key is not None
         self._known[row.session_id] = CachedSession(key, term=1, term_head=0, deleted=0, head=0, size=0)
@@ -202,6 +202,11 @@ class Transactions:
         self._change(sql.TOMBSTONE, (known.key,))
         self._change("INSERT INTO purges (session) VALUES (?)", (known.key,))
         known.deleted = 1
+        self._changed = True
+
+    def list_as(self, session_id: str, listed: str) -> None:
+        """See `Journal.list_as`."""
+        self._change(sql.LIST_AS, (listed, self._there(session_id).key))
         self._changed = True
 
     def files_measured(self, session_id: str, size: int) -> None:
@@ -257,13 +262,6 @@ class Transactions:
                 self._change(statement, row)
         self._changed = True
         return True
-
-    def _check_room(self, user_id: str, bounds: StorageBounds) -> None:
-        stored = Stored(*self._cursor.execute(sql.STORED, (user_id,)).fetchone())
-        if stored.sessions >= bounds.sessions_max:
-            raise StorageFull("sessions", bounds.sessions_max)
-        if stored.bytes >= bounds.bytes_max:
-            raise StorageFull("bytes", bounds.bytes_max)
 
     def _find(self, session_id: str) -> CachedSession | None:
         known = self._known.get(session_id)

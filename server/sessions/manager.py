@@ -6,6 +6,8 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
+from msgspec.structs import replace
+
 from agent.session.messages import OwnerUploadedNotes, SubmissionRefusal
 from protocol import codes
 from protocol import submissions as sub
@@ -187,7 +189,7 @@ class SessionManager:
 
     async def get_session_info(self, session_id: str) -> SessionInfo:
         """A session's information, whether it is active or not. Raises `SessionNotFound`."""
-        stat = await self.registry.open(session_id)
+        stat = await self.registry.stored(session_id)
         (info,) = await self.listed([stat])
         return info
 
@@ -196,15 +198,28 @@ class SessionManager:
         return await self.listed(await self.journal.list(user_id))
 
     async def page_sessions(
-        self, user_id: str | None, most: int, *, before: ListPosition | None = None, search: str = "", cwd: str = ""
+        self,
+        user_id: str | None,
+        most: int,
+        *,
+        before: ListPosition | None = None,
+        search: str = "",
+        cwd: str = "",
+        listed: str | None = None,
     ) -> tuple[list[SessionInfo], ListPosition | None]:
         """One page of the sessions of a user, or of all users (None), newest first, and the next page's position, or None.
 
-        `before`, `search`: as in `Journal.list`. `cwd`: only those with this project folder. `most`: the length of the page; it is shorter where large calls wait for approval.
+        `before`, `search`, `listed`: as in `Journal.list`. `cwd`: only those with this project folder. `most`: the length of the page; it is shorter where large calls wait for approval.
         """
         holding = holding_cwd(cwd) if cwd else b""
         stats = await self.journal.list(
-            user_id, before=before, search=search, most=most + 1, max_bytes=PAGE_BYTES_MAX, holding=holding
+            user_id,
+            before=before,
+            search=search,
+            most=most + 1,
+            max_bytes=PAGE_BYTES_MAX,
+            holding=holding,
+            listed=listed,
         )
         page, is_more = cut_page(stats, most)
         infos = await self.listed(page)
@@ -278,7 +293,10 @@ class SessionManager:
         infos: list[SessionInfo] = []
         for number, stat in enumerate(stats, 1):
             actor = self.registry.get(stat.row.session_id)
-            infos.append(self._info(stat if actor is None else actor.stat, elsewhere))  # the actor's row may be newer
+            if actor is not None:  # its row may be newer, but for what it does not know
+                newer = actor.stat
+                stat = replace(newer, row=replace(newer.row, listed=stat.row.listed))
+            infos.append(self._info(stat, elsewhere))
             if number % LISTED_A_STEP == 0:
                 await asyncio.sleep(0)
         return infos

@@ -10,7 +10,8 @@ from agent.session.messages import SubmissionRefusal
 from protocol import codes
 from protocol import events as ev
 from server.config.sessions import UserLimits
-from server.journal.base import Journal, Spent, StorageFull, Stored, Unavailable
+from server.journal.base import Journal, Spent, Stored, Unavailable
+from server.journal.errors import StorageFull
 from server.util.clock import utc_now
 from server.util.lru_map import LruMap
 

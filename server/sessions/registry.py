@@ -105,9 +105,9 @@ class SessionRegistry:
         Raises `SessionNotFound`, `Unavailable`.
         """
         actor = self._actors.get(session_id)
-        return actor.stat if actor is not None else await self._stored(session_id)
+        return actor.stat if actor is not None else await self.stored(session_id)
 
-    async def _stored(self, session_id: str) -> Stat:
+    async def stored(self, session_id: str) -> Stat:
         """The session's row and head as they are in the journal. Raises `SessionNotFound`, `Unavailable`."""
         try:
             return await self._journal.stat(session_id)
@@ -123,7 +123,7 @@ class SessionRegistry:
         if port is None:
             async with self.lock(row.session_id):  # so that nobody appends after the head was read
                 # Not of an actor: there is none, or one that ends because its state is not what is stored.
-                head = (await self._stored(row.session_id)).head
+                head = (await self.stored(row.session_id)).head
                 port = self.ports.open(row.session_id, row.user_id, head)
             if self.shared is not None:
                 self.shared.opened(row.session_id)

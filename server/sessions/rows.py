@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
@@ -44,6 +44,9 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
 PAGE_BYTES_MAX = 1_048_576
 """Of the calls that wait for approval, in one page of a listing: those of one message of a model may have as much."""
 
+Listed = Literal["pinned", "archived"]
+"""How a list of sessions may show one: before all others, or apart from them."""
+
 PendingTools = Annotated[
     msgspec.Raw, Meta(extra_json_schema={"type": "array", "items": {"$ref": "#/components/schemas/PendingTool"}})
 ]
@@ -72,6 +75,9 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     seq: int
     cwd: str | UnsetType = UNSET
     forked_from: ForkedFrom | UnsetType = UNSET
+    listed: Annotated[Listed | UnsetType, Meta(description="as its owner wants it in lists; absent: as all others")] = (
+        UNSET
+    )
     found: Annotated[Hit | UnsetType, Meta(description="where the searched words were said; of a search alone")] = UNSET
     mcp_refused: Annotated[
         dict[str, str] | UnsetType, Meta(description="of the MCP servers just given: those that are refused, and why")
@@ -116,7 +122,7 @@ def session_info(stat: Stat, *, is_active: bool) -> SessionInfo:
     """The information about a session for its clients."""
     options = load_options(stat.row.options)
     return SessionInfo(
-        **_columns(stat.row, SessionInfo, "pending_approval"),
+        **_columns(stat.row, SessionInfo, "pending_approval", "listed"),
         is_active=is_active,
         is_processing=is_active and stat.row.state == "running",
         pending_approval=msgspec.Raw(stat.row.pending_approval),
@@ -124,6 +130,7 @@ def session_info(stat: Stat, *, is_active: bool) -> SessionInfo:
         seq=stat.head,
         cwd=options.cwd or UNSET,
         forked_from=options.forked_from or UNSET,
+        listed=cast(Listed, stat.row.listed) if stat.row.listed else UNSET,
     )
 
 

@@ -10,7 +10,8 @@ from agent.util.executors import WorkExecutor
 from agent.util.places import Holder, PlacesTaken
 from agent.workspace.files import SandboxError
 from agent.workspace.settings import WorkspaceLimits
-from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow, StorageFull, Unavailable
+from server.journal.base import Deleted, Journal, JournalError, NotFound, SessionRow, Unavailable
+from server.journal.errors import StorageFull
 from server.sessions.quotas import Quotas
 from server.sessions.workspaces import stored_files
 from server.util.disk_room import DiskRoom

@@ -7,7 +7,8 @@ import msgspec
 
 from protocol import SUBPROTOCOL_JSON, SUBPROTOCOL_KEY, SUBPROTOCOL_MSGPACK, SUBPROTOCOL_TICKET
 from protocol.limits import MAX_MESSAGE_MIN, MAX_SEQ, Limits
-from server.journal.base import Deleted, NotFound, StorageFull
+from server.journal.base import Deleted, NotFound
+from server.journal.errors import StorageFull
 from server.sessions.errors import SessionCapacityError, SessionNotFound
 from server.util.refusal import HTTPRefusal, RequestRefused
 

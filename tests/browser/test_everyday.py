@@ -93,7 +93,7 @@ async def test_the_page_keeps_its_place(live: Live, tabs: Tabs) -> None:
         await chat.field.fill("one\n" * 9)
         assert await chat.field.evaluate("(field) => field.offsetHeight") > 200
         await chat.field.fill("")
-    await chat.button("Rename “long story”").click()
+    await chat.of_session("long story", "Rename")
     saves = page.locator(".naming button")
     await expect(saves).to_be_in_viewport(ratio=1)
     edges = "(button) => button.closest('nav').getBoundingClientRect().right - button.getBoundingClientRect().right"

@@ -42,6 +42,26 @@ async def test_sessions_are_listed_by_their_titles_and_the_address_follows(tabs:
         await at.chat.page.reload()
         await expect(at.chat.answers).to_have_text("Second.")
         await at.at_rest()
+        # What is pinned stands first, what is archived apart, and both stay so.
+        days = at.chat.page.locator(".days")
+        await at.chat.of_session("tell me of anchors", "Pin")
+        await expect(days).to_have_text(["Pinned", "Today"])
+        await expect(at.chat.sessions).to_contain_text(["anchors", "buoys"])
+        await at.chat.say("/archive")
+        await expect(at.chat.sessions).to_have_count(1)
+        await at.chat.page.reload()
+        await expect(at.chat.answers).to_have_text("Second.")
+        await expect(days).to_have_text(["Pinned"])
+        await at.chat.button("Archive (1)").click()
+        await expect(days).to_have_text(["Pinned", "Archive"])
+        search = at.chat.page.get_by_role("searchbox", name="Search sessions")
+        await search.fill("buoys")
+        await expect(at.chat.sessions).to_contain_text(["archived"])
+        await search.fill("")
+        await at.chat.of_session("tell me of buoys", "Take out of the archive")
+        await at.chat.of_session("tell me of anchors", "Unpin")
+        await expect(days).to_have_text(["Today"])
+        await expect(at.chat.sessions).to_contain_text(["buoys", "anchors"])
 
 
 async def test_the_session_list_shows_what_works_and_what_waits(tabs: Tabs, tmp_path: Path) -> None:
@@ -89,7 +109,7 @@ async def test_sessions_are_sought_by_their_titles(tabs: Tabs, tmp_path: Path) -
 async def test_a_session_is_renamed(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First.")]) as at:
         await begin(at, "tell me of anchors", "First.")
-        await at.chat.button("Rename “tell me of anchors”").click()
+        await at.chat.of_session("tell me of anchors", "Rename")
         field = at.chat.page.get_by_role("textbox", name="Title")
         await field.fill("Anchors")
         await field.press("Enter")
@@ -103,7 +123,7 @@ async def test_a_title_that_cannot_be_sent_stays_in_its_field_with_a_message(tab
     tabs.expects(NETWORK)
     async with scene(tabs, tmp_path, [text("First.")]) as at:
         await begin(at, "tell me of anchors", "First.")
-        await at.chat.button("Rename “tell me of anchors”").click()
+        await at.chat.of_session("tell me of anchors", "Rename")
         field = at.chat.page.get_by_role("textbox", name="Title")
         await field.fill("Anchors")
         await at.chat.page.context.set_offline(True)
@@ -120,14 +140,14 @@ async def test_a_deletion_can_be_undone_for_a_while(tabs: Tabs, tmp_path: Path) 
     async with scene(tabs, tmp_path, [text("First.")]) as at:
         session_id = await begin(at, "tell me of anchors", "First.")
         await at.chat.page.clock.install()
-        await at.chat.button("Delete “tell me of anchors”").click()
+        await at.chat.of_session("tell me of anchors", "Delete")
         await expect(at.chat.sessions).to_have_count(0)
         await at.chat.button("Undo").click()
         await expect(at.chat.sessions).to_have_count(1)
         await expect(at.chat.answers).to_have_text("First.")
         await at.chat.page.clock.run_for(10_000)
         await expect(at.chat.sessions).to_have_count(1)
-        await at.chat.button("Delete “tell me of anchors”").click()
+        await at.chat.of_session("tell me of anchors", "Delete")
         async with at.chat.page.expect_response(lambda answer: answer.request.method == "DELETE"):
             await at.chat.page.clock.run_for(10_000)
         async with http_client(at.live.http) as http:

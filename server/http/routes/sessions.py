@@ -35,6 +35,7 @@ SEARCH_CHARS_MAX: Final = 200
 FOUND_MAX: Final = 100
 """Sessions that a search in texts adds to those with the words in their titles."""
 BODY_BYTES_MAX: Final = 65_536
+LISTED_SO: Final = (None, "", "pinned", "archived")
 PROJECT_MODE: Final = "ask"
 """The mode of a session with a project folder, where none is asked for: nothing in that folder can be put back."""
 
@@ -72,13 +73,18 @@ class SessionRoutes:
         search = request.query_params.get("search", "")
         if len(search) > SEARCH_CHARS_MAX:
             raise bad_request(f"`search` may have {SEARCH_CHARS_MAX} characters at most")
+        listed = request.query_params.get("listed")
+        if listed not in LISTED_SO:
+            raise bad_request("`listed` must be pinned, archived or empty")
         cwd = request.query_params.get("cwd", "")
         if len(cwd) > PATH_CHARS_MAX:
             raise bad_request(f"`cwd` may have {PATH_CHARS_MAX} characters at most")
         user_id = caller(request).user_id
-        infos, position = await self._manager.page_sessions(user_id, most, before=before, search=search, cwd=cwd)
+        infos, position = await self._manager.page_sessions(
+            user_id, most, before=before, search=search, cwd=cwd, listed=listed
+        )
         answer = schemas.Sessions(infos, next_page(position))
-        if search and self._search is not None and before is None:
+        if search and self._search is not None and before is None and listed is None:
             await self._add_found(self._search, answer, user_id, search, cwd)
         return json_if_changed(request, answer)
 
@@ -236,6 +242,11 @@ ENDPOINTS: Final = (
                 "cwd",
                 "only sessions with this project folder, as their information has it",
                 {"type": "string", "maxLength": PATH_CHARS_MAX},
+            ),
+            Query(
+                "listed",
+                "only sessions that are listed so; empty: those that are neither pinned nor archived. With it only titles are searched",
+                {"type": "string", "enum": ["", "pinned", "archived"]},
             ),
         ),
         answers={200: schemas.Sessions, 304: None},

@@ -13,7 +13,7 @@ from server.journal.base import (
     Stored,
 )
 from server.journal.postgres.membership import LIVES
-from server.journal.postgres.rows import CLAIM_COLUMNS, ROW_COLUMNS, SEQ_MAX, encode, fold, held_claim, session_row
+from server.journal.postgres.rows import CLAIM_COLUMNS, READ_COLUMNS, SEQ_MAX, encode, fold, held_claim, session_row
 from server.journal.postgres.schema import Connection
 from server.journal.queries import Bounds, Found, Listing
 
@@ -35,11 +35,11 @@ Three arrays in the order of `counted`: the driver takes them apart in half the 
 does not know makes it read the index in its order, where it may otherwise sort.
 """
 _READ_PRIVATE = f"SELECT seq, data FROM private WHERE session = {_SESSION} AND seq > %s AND seq <= %s ORDER BY seq"
-_STAT = f"SELECT head, term, {ROW_COLUMNS} FROM sessions WHERE session_id = %s AND NOT deleted"
+_STAT = f"SELECT head, term, {READ_COLUMNS} FROM sessions WHERE session_id = %s AND NOT deleted"
 _ANSWER = f"SELECT digest, answer FROM submissions WHERE session = {_SESSION} AND submission_id = %s"
 _SNAPSHOT = f"SELECT seq, data FROM snapshots WHERE session = {_SESSION}"
 _LIST = f"""
-    SELECT head, term, {ROW_COLUMNS} FROM (
+    SELECT head, term, {READ_COLUMNS} FROM (
         SELECT *, sum(length(pending_approval)) OVER (
             ORDER BY last_active_at DESC, session_id ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS before FROM sessions
@@ -48,6 +48,7 @@ _LIST = f"""
                 OR (last_active_at = %(at)s::bytea AND session_id > %(after)s::bytea))
             AND position(%(search)s::bytea IN title_folded) > 0
             AND position(%(holding)s::bytea IN options) > 0
+            AND (%(listed)s::bytea IS NULL OR listed = %(listed)s::bytea)
         ORDER BY last_active_at DESC, session_id LIMIT %(most)s::bigint
     ) AS listed
     WHERE %(bytes)s::bigint IS NULL OR coalesce(before, 0) <= %(bytes)s::bigint ORDER BY last_active_at DESC, session_id
@@ -63,7 +64,7 @@ _STALE = f"""
     ORDER BY last_active_at, session_id LIMIT %s
 """
 _UNEXPORTED = f"""
-    SELECT head, term, {ROW_COLUMNS} FROM (
+    SELECT head, term, {READ_COLUMNS} FROM (
         SELECT DISTINCT ON (user_id) * FROM sessions s
         WHERE {_AT_REST} AND NOT {LIVES} AND message_count > 0 AND exported < head
             AND user_id <> ALL (%s::bytea[]) AND session_id <> ALL (%s::bytea[])
@@ -137,6 +138,7 @@ def list_sessions(connection: Connection, listing: Listing) -> list[Found]:
         "after": None if before is None else encode(before.session_id),
         "search": fold(listing.search),
         "holding": listing.holding,
+        "listed": None if listing.listed is None else encode(listing.listed),
         "most": listing.most,
         "bytes": listing.max_bytes,
     }

@@ -9,7 +9,9 @@ ROW_COLUMNS = (
     "session_id, user_id, title, model, created_at, last_active_at, message_count, state, pending_approval, "
     "unfinished, options"
 )
-"""The columns of a `SessionRow`, in the order of its fields."""
+"""The columns of a `SessionRow` that are stored with it, in the order of its fields."""
+READ_COLUMNS = f"{ROW_COLUMNS}, listed"
+"""All columns of a `SessionRow`, in the order of its fields."""
 
 CLAIM_COLUMNS = "claim_id, session_id, user_id, kind, detail, claimed_at"
 """The columns of a `HeldClaim`, in the order of its fields."""
@@ -46,8 +48,10 @@ def row_values(row: SessionRow) -> tuple[bytes | int | bool, ...]:
 
 
 def session_row(columns: Sequence[Any]) -> SessionRow:
-    """The row of the values of `ROW_COLUMNS`."""
-    session_id, user_id, title, model, created_at, active_at, count, state, pending, unfinished, options = columns
+    """The row of the values of `READ_COLUMNS`."""
+    session_id, user_id, title, model, created_at, active_at, count, state, pending, unfinished, options, listed = (
+        columns
+    )
     return SessionRow(
         session_id.decode(),
         user_id.decode(),
@@ -60,6 +64,7 @@ def session_row(columns: Sequence[Any]) -> SessionRow:
         pending,
         unfinished,
         options,
+        listed.decode(),
     )
 
 

@@ -142,6 +142,7 @@ STEPS = (
     "ALTER TABLE nodes ADD COLUMN settings bytea NOT NULL DEFAULT ''",  # JSON: a digest of each group, as of its last beat
     "ALTER TABLE nodes ADD COLUMN speaks int NOT NULL DEFAULT 1",  # the version of events that it knows
     "CREATE TABLE instructions (user_id bytea PRIMARY KEY, told bytea NOT NULL)",  # to models, in new sessions
+    "ALTER TABLE sessions ADD COLUMN listed bytea NOT NULL DEFAULT ''",  # pinned, archived
 )
 """Step i takes a database of version i to version i + 1."""
 

@@ -16,9 +16,10 @@ from server.journal.base import (
     Record,
     SessionRow,
     StorageBounds,
-    StorageFull,
+    Stored,
     Unavailable,
 )
+from server.journal.errors import check_room
 from server.journal.nodes.base import OwnedElsewhere
 from server.journal.nodes.inbox import Forwarded, Put
 from server.journal.postgres import inbox, membership
@@ -53,12 +54,14 @@ _SNAPSHOT = """
 _TOMBSTONE = """
     WITH gone AS (
         UPDATE sessions SET deleted = true, deleted_at = clock_timestamp(), bytes = 0, files = 0, user_id = '', title = '',
-            title_folded = '', model = '', message_count = 0, state = 'closed', pending_approval = '', unfinished = false, options = ''
+            title_folded = '', model = '', message_count = 0, state = 'closed', pending_approval = '', unfinished = false, options = '',
+            listed = ''
         WHERE session_id = %s AND NOT deleted RETURNING key
     )
     INSERT INTO purges (session) SELECT key FROM gone
 """
 _FILES = "UPDATE sessions SET files = %s WHERE session_id = %s AND NOT deleted"
+_LIST_AS = "UPDATE sessions SET listed = %s WHERE session_id = %s AND NOT deleted"
 _FORGET = """
     DELETE FROM sessions WHERE key IN (
         SELECT key FROM sessions WHERE deleted AND deleted_at < %s::timestamptz AND key NOT IN (SELECT session FROM purges)
@@ -185,6 +188,12 @@ class Transactions:
                 except Deleted:
                     return
 
+    def list_as(self, session_id: str, listed: str) -> None:
+        """See `Journal.list_as`."""
+        with self._link as connection:
+            if not connection.execute(_LIST_AS, (encode(listed), encode(session_id))).rowcount:
+                find(connection, session_id)
+
     def files_measured(self, session_id: str, size: int) -> None:
         """See `Journal.files_measured`."""
         with self._link as connection:
@@ -254,8 +263,4 @@ class Transactions:
 def _check_room(connection: Connection, user_id: str, bounds: StorageBounds) -> None:
     found = connection.execute(STORED, (encode(user_id),)).fetchone()
     assert found is not None
-    sessions, size = found
-    if sessions >= bounds.sessions_max:
-        raise StorageFull("sessions", bounds.sessions_max)
-    if size >= bounds.bytes_max:
-        raise StorageFull("bytes", bounds.bytes_max)
+    check_room(Stored(*found), bounds)

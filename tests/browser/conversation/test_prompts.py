@@ -28,7 +28,7 @@ async def test_a_prompt_is_found_by_its_name_asks_for_its_arguments_and_is_sent(
     async with scene(tabs, tmp_path, [text("Sunny.")], settings=settings) as at:
         page = at.chat.page
         await up(at)
-        await at.chat.field.press_sequentially("/ar")
+        await at.chat.field.press_sequentially("/arg")
         listed = page.get_by_role("listbox", name="Commands and prompts")
         await expect(listed.get_by_role("option").first).to_contain_text("/args-prompt")
         await expect(listed.get_by_role("option", selected=True)).to_have_count(1)

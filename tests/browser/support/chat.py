@@ -97,6 +97,11 @@ class Chat:
         await self.page.get_by_label("More", exact=True).click()
         await self.button(name).click()
 
+    async def of_session(self, title: str, name: str) -> None:
+        """Choose from the menu of a session in the list."""
+        await self.button(f"More for “{title}”").click()
+        await self.page.get_by_role("group", name=f"“{title}”").get_by_role("button", name=name).click()
+
     async def drop(self, name: str, text: str) -> None:
         """Drag a file onto the page and let it go."""
         main = self.page.get_by_role("main")

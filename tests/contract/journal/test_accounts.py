@@ -5,7 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
-from server.journal.base import Deleted, Fenced, Journal, NotFound, Record, Spent, StorageBounds, StorageFull, Stored
+from server.journal.base import Deleted, Fenced, Journal, NotFound, Record, Spent, StorageBounds, Stored
+from server.journal.errors import StorageFull
 from tests.contract.journal.backends import Reopen
 from tests.unit.server.journal.builders import begin, item, row
 

@@ -1,10 +1,12 @@
 """Journal contract, listing: the newest first, by user, by page and by title."""
 
 import msgspec
+import pytest
 
-from server.journal.base import Journal, ListPosition
+from server.journal.base import Deleted, Journal, ListPosition, NotFound
 from server.sessions.rows import Options, dump_options, holding_cwd
-from tests.unit.server.journal.builders import begin, row
+from tests.contract.journal.backends import Reopen
+from tests.unit.server.journal.builders import begin, item, row
 
 
 async def test_sessions_are_listed_newest_first_and_by_user(journal: Journal) -> None:
@@ -80,3 +82,25 @@ async def test_the_list_can_be_of_sessions_whose_options_hold_these_bytes(journa
     assert await named("/srv/\u00fc%_\\0") == ["c"]
     assert await named("/home") == await named("/srv/\u00fc__\\0") == []
     assert len(await journal.list("ann", holding=b"")) == 4
+
+
+async def test_a_session_is_listed_as_it_was_said_whatever_its_owner_stores(journal: Journal, reopen: Reopen) -> None:
+    lease = await begin(journal, "s")
+    await begin(journal, "t")
+    await journal.list_as("s", "pinned")
+    await journal.append(item(lease, 0, "a", row=msgspec.structs.replace(row("s"), title="new")))
+    stat = await journal.stat("s")
+    assert (stat.row.title, stat.row.listed) == ("new", "pinned")
+    await journal.list_as("t", "archived")
+
+    async def listed(opened: Journal, how: str | None) -> list[str]:
+        return sorted(found.row.session_id for found in await opened.list("ann", listed=how))
+
+    opened = await reopen()
+    assert [await listed(opened, how) for how in (None, "", "pinned", "archived")] == [["s", "t"], [], ["s"], ["t"]]
+    await opened.list_as("s", "")
+    assert await listed(opened, "") == ["s"]
+    await opened.delete("s")
+    for name, refused in (("s", Deleted), ("nowhere", NotFound)):
+        with pytest.raises(refused):
+            await opened.list_as(name, "pinned")

@@ -38,6 +38,7 @@ import { base, server } from "./base.js";
  * @property {number} message_count
  * @property {{ message: string, snippet: string[] }} [found] of a search: the row where it was said, and text, found, text, found, ...
  * @property {{ session_id: string, seq: number, branch: boolean }} [forked_from]
+ * @property {"pinned" | "archived"} [listed] before all others, or apart from them
  */
 /** @typedef {{ path: string, size?: number, kind?: string }} FileEntry */
 
@@ -100,6 +101,11 @@ export function post(path, body) {
 /** @param {string} path @param {unknown} body */
 export function putJson(path, body) {
   return http(path, { method: "PUT", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+}
+
+/** @param {string} path @param {unknown} body */
+export function patchJson(path, body) {
+  return http(path, { method: "PATCH", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
 }
 
 /** @param {string} id */

@@ -4,7 +4,7 @@
 import { asMarkdown, exportSession } from "../api/export.js";
 import { filesIn, fileText } from "../api/http.js";
 import { finding } from "../messages/find.js";
-import { config, forkSession, guest, panel, showError, showSession } from "../state/store.js";
+import { config, forkSession, guest, listAs, panel, sessions, showError, showSession } from "../state/store.js";
 import { copy } from "../ui/clipboard.js";
 
 /** `when`: whether it makes sense now. @typedef {{ name: string, about: string, when?: (conversation: Conversation) => boolean, run: (conversation: Conversation) => unknown }} Command */
@@ -16,6 +16,12 @@ const begun = (/** @type {Conversation} */ { session }) => session.sessionId !==
 const rests = (/** @type {Conversation} */ conversation) => begun(conversation) && !conversation.running;
 const owns = (/** @type {Conversation} */ conversation) => begun(conversation) && conversation.access === "owner";
 const openPanel = (/** @type {typeof panel.value} */ name) => () => (panel.value = name);
+
+/** @param {"pinned" | "archived"} how @returns {(conversation: Conversation) => unknown} */
+const listed = (how) => ({ session }) => {
+  const now = sessions.value.find((one) => one.session_id === session.sessionId)?.listed;
+  return listAs(String(session.sessionId), now === how ? "" : how).catch(showError);
+};
 
 /** The browser's own list of models. */
 function chooseModel() {
@@ -43,6 +49,8 @@ export const COMMANDS = [
   { name: "share", about: "Make links to this session", when: (conversation) => owns(conversation) && config.value?.auth.token !== false, run: openPanel("share") },
   { name: "export", about: "Save the session as Markdown", when: begun, run: ({ session }) => exportSession(String(session.sessionId), "md").catch(showError) },
   { name: "copy", about: "Copy the conversation, as Markdown", when: begun, run: ({ view }) => copy(asMarkdown(view)) },
+  { name: "pin", about: "Keep this session before all others in the list, or not any more", when: owns, run: listed("pinned") },
+  { name: "archive", about: "Put this session into the archive, or take it out", when: owns, run: listed("archived") },
   { name: "settings", about: "Colours, text, Enter, notifications", run: openPanel("settings") },
   { name: "keys", about: "The keyboard shortcuts", run: openPanel("keys") },
   { name: "end", about: "End this session, after a question", when: owns, run: openPanel("end") },

@@ -1,4 +1,4 @@
-// Session entry: one session in the list: its title, its state, and renaming, exporting and deleting it.
+// Session entry: one session in the list: its title, its state, and how it is renamed.
 
 /** @import { SessionInfo } from "../api/http.js" */
 import { Component } from "preact";
@@ -6,9 +6,9 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { connect } from "../../../js/src/holdfast.js";
 import { oneLine, visible } from "../text/visible.js";
 import { server } from "../api/base.js";
-import { exportSession } from "../api/export.js";
 import { pathOf, refreshSessions, remove, showError, showSession } from "../state/store.js";
-import { html, Icon } from "../ui/html.js";
+import { html } from "../ui/html.js";
+import { SessionMenu } from "./session-menu.js";
 
 /** @param {SessionInfo} session */
 function stateOf(session) {
@@ -55,14 +55,10 @@ function SessionEntry({ session, here, fresh }) {
   return html`<li class="session" ref=${root} data-state=${state.name} data-fresh=${fresh} aria-current=${here ? "true" : undefined}>
     <a href=${pathOf(session.session_id)} aria-current=${here ? "page" : undefined} onClick=${open}>
       <span class="session-title"><bdi>${title}</bdi></span>
-      <span class="session-state">${state.says || `${fresh ? "new · " : ""}${when(session.last_active_at)}`}</span>
+      <span class="session-state">${state.says || `${fresh ? "new · " : ""}${session.listed === "archived" ? "archived · " : ""}${when(session.last_active_at)}`}</span>
       ${session.found && html`<span class="session-found">${session.found.snippet.map((part, at) => (at % 2 ? html`<mark>${visible(part)}</mark>` : visible(part)))}</span>`}
     </a>
-    <span class="session-actions">
-      <button type="button" class="quiet" aria-label=${`Rename “${title}”`} title="Rename" onClick=${() => setNaming(true)}><${Icon} name="edit" /></button>
-      <button type="button" class="quiet" aria-label=${`Export “${title}”`} title="Export" onClick=${() => exportSession(session.session_id, "md").catch(showError)}><${Icon} name="download" /></button>
-      <button type="button" class="quiet" aria-label=${`Delete “${title}”`} title="Delete" onClick=${gone}><${Icon} name="trash" /></button>
-    </span>
+    <${SessionMenu} session=${session} rename=${() => setNaming(true)} remove=${gone} />
   </li>`;
 }
 

@@ -5,6 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { logOut } from "../state/login.js";
 import { withoutBranches } from "../state/branches.js";
 import { isTimeToAsk, unseen } from "../state/news.js";
+import { arranged } from "../state/session-list.js";
 import { config, current, deleting, guest, me, narrow, panel, refreshSessions, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
 import { waitingCalls } from "../panels/waiting.js";
 import { daysOf, plural } from "../text/format.js";
@@ -68,7 +69,11 @@ function OwnSessions() {
   const [most, setMost] = useState(LISTED);
   useEffect(() => setMost(LISTED), [sought]);
   const titled = withoutBranches(sessions.value).filter((one) => words.every((word) => (one.title || "untitled").toLowerCase().includes(word)));
-  const all = joined(titled, found?.sessions ?? []).filter((one) => !deleting.value.has(one.session_id));
+  const known = joined(titled, found?.sessions ?? []).filter((one) => !deleting.value.has(one.session_id));
+  const [archive, setArchive] = useState(false);
+  const archived = known.filter(({ listed }) => listed === "archived").length;
+  // What is sought is sought in the archive too, and stands where it was found.
+  const all = words.length ? known : arranged(known, archive);
   const shown = all.slice(0, most);
   const scrolled = (/** @type {any} */ { currentTarget: list }) => {
     if (most < all.length && list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX) setMost(most + LISTED);
@@ -88,19 +93,23 @@ function OwnSessions() {
     <input ref=${search} class="search" type="search" placeholder=${narrow.value ? "Search" : `Search (${CTRL}+K)`} aria-label="Search sessions" value=${sought} onInput=${(/** @type {any} */ event) => setSought(event.target.value)} onKeyDown=${searching} />
     ${waits > 0 && html`<button type="button" class="waits" onClick=${() => (panel.value = "waiting")}>${plural(waits, "call waits", "calls wait")} for your approval</button>`}
     <ul class="sessions" onScroll=${scrolled} onKeyDown=${moveAmongLinks}>
-      ${shown.map((session, at) => html`${headed(shown, at, now)}<${SessionLine} key=${session.session_id} session=${session} here=${current.value === session.session_id} fresh=${unseen.value.has(session.session_id)} />`)}
+      ${shown.map((session, at) => html`${!words.length && headed(shown, at, now)}<${SessionLine} key=${session.session_id} session=${session} here=${current.value === session.session_id} fresh=${unseen.value.has(session.session_id)} />`)}
       ${all.length > most && html`<li key="more"><button type="button" class="link" onClick=${() => setMost(most + LISTED)}>${`${all.length - most} older`}</button></li>`}
-      ${!all.length && html`<li class="faint nothing">${words.length ? "Nothing was found." : "No sessions yet."}</li>`}
+      ${archived > 0 && !words.length && html`<li key="archive"><button type="button" class="link" aria-expanded=${archive} onClick=${() => setArchive(!archive)}>${archive ? "Hide the archive" : `Archive (${archived})`}</button></li>`}
+      ${!all.length && !archived && html`<li class="faint nothing">${words.length ? "Nothing was found." : "No sessions yet."}</li>`}
       ${found?.lagging && html`<li class="faint nothing">${plural(found.lagging, "session is", "sessions are")} not searched yet.</li>`}
     </ul>
     <p class="hidden" role="status">${words.length ? `${all.length} found` : ""}</p>
   `;
 }
 
-/** The heading above the first session of a day, or of several. @param {SessionInfo[]} shown @param {number} at @param {Date} now */
+const GROUPS = { pinned: "Pinned", archived: "Archive" };
+
+/** The heading above the first session of a day, or of several, or of those that are listed apart. @param {SessionInfo[]} shown @param {number} at @param {Date} now */
 function headed(shown, at, now) {
-  const days = daysOf(shown[at].last_active_at, now);
-  if (!days || (at > 0 && daysOf(shown[at - 1].last_active_at, now) === days)) return null;
+  const groupOf = (/** @type {SessionInfo} */ one) => (one.listed ? GROUPS[one.listed] : daysOf(one.last_active_at, now));
+  const days = groupOf(shown[at]);
+  if (!days || (at > 0 && groupOf(shown[at - 1]) === days)) return null;
   return html`<li key=${`days-${days}-${at}`} class="days faint">${days}</li>`;
 }
 

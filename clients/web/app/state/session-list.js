@@ -17,11 +17,20 @@ export function kept(before, list) {
 }
 
 /** What the list shows of a session. @type {(keyof SessionInfo)[]} */
-const SHOWN = ["title", "last_active_at", "is_processing", "state"];
+const SHOWN = ["title", "last_active_at", "is_processing", "state", "listed"];
 
 /** @param {SessionInfo} one @param {SessionInfo} other */
 function same(one, other) {
   return SHOWN.every((name) => one[name] === other[name]) && (one.pending_approval?.length ?? 0) === (other.pending_approval?.length ?? 0);
+}
+
+/**
+ * The sessions as the list shows them: those that are pinned first, and those in the archive last, if at all; otherwise as they were.
+ * @param {SessionInfo[]} sessions @param {boolean} archived whether the archive is shown
+ */
+export function arranged(sessions, archived) {
+  const those = (/** @type {SessionInfo["listed"]} */ how) => sessions.filter(({ listed }) => listed === how);
+  return [...those("pinned"), ...those(undefined), ...(archived ? those("archived") : [])];
 }
 
 /** Something that came to pass in a session: an answer is complete, or a call waits. @typedef {{ id: string, title: string, kind: "done" | "waits" }} News */

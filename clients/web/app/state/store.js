@@ -3,7 +3,7 @@
 /** @import { Config, Me, SessionInfo } from "../api/http.js" */
 import { computed, signal } from "@preact/signals";
 import { base } from "../api/base.js";
-import { http, HttpError, ifChanged, post, sessionPath } from "../api/http.js";
+import { http, HttpError, ifChanged, patchJson, post, sessionPath } from "../api/http.js";
 import { withBranches } from "./branches.js";
 import { kept } from "./session-list.js";
 import { forget } from "./storage.js";
@@ -92,6 +92,12 @@ export async function refreshSessions() {
   const answer = await ifChanged("/api/sessions");
   if (answer === null) return;
   sessions.value = kept(sessions.value, answer.sessions);
+}
+
+/** Pin a session, archive it, or neither. @param {string} id @param {"" | "pinned" | "archived"} listed */
+export async function listAs(id, listed) {
+  await patchJson(sessionPath(id), { listed });
+  await refreshSessions();
 }
 
 /** Go on in a copy of a session. @param {string} id @param {number} seq where it rests */

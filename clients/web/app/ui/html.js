@@ -44,6 +44,8 @@ const PATHS = {
   settings: "M4 7h9M18 7h2M4 17h2M11 17h9M15.500 4.500v5M8.500 14.500v5",
   think: "M9 18h6M10 21h4M8.500 14.500a6 6 0 1 1 7 0v1h-7z",
   logout: "M14 5H6v14h8M11 12h9M17 9l3 3-3 3",
+  pin: "M9 4h6l-1 6 3 3H7l3-3zM12 13v7",
+  archive: "M4 5h16v4H4zM6 9v10h12V9M10 13h4",
   info: "M12 11v6M12 7.500h.01M12 4a8 8 0 1 0 0 16a8 8 0 1 0 0-16",
 };
 

@@ -32,6 +32,7 @@ _TEXT = {
     "detail",
     "claimed_at",
     "told",
+    "listed",
 }
 """Columns that hold text here, and its bytes in a database."""
 _WHERE = {"epoch_starts": "WHERE session IN (SELECT key FROM sessions WHERE deleted = 0)"}

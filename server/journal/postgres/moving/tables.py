@@ -35,7 +35,7 @@ TABLES = (
         "sessions",
         "key int8, session_id bytea, term int8, term_head int8, deleted bool, bytes int8, files int8, exported int8, user_id bytea, "
         "title bytea, model bytea, created_at bytea, last_active_at bytea, message_count int8, state bytea, "
-        "pending_approval bytea, unfinished bool, options bytea",
+        "pending_approval bytea, unfinished bool, options bytea, listed bytea",
     ),
     _table("events", "session int8, seq int8, span int8, data bytea"),
     _table("private", "session int8, seq int8, data bytea"),

@@ -161,5 +161,5 @@ async def test_every_answer_about_an_existing_session_is_documented(tmp_path: Pa
 
 async def test_a_wrong_method_gets_the_allowed_methods(tmp_path: Path) -> None:
     async with listening(settings_for(tmp_path)) as live, http_client(live.http) as http:
-        refused = await http.patch(f"/api/sessions/{'0' * 32}")
-    assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, GET, HEAD")
+        refused = await http.put(f"/api/sessions/{'0' * 32}")
+    assert (refused.status_code, refused.headers["allow"]) == (405, "DELETE, GET, HEAD, PATCH")

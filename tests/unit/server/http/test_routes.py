@@ -55,6 +55,30 @@ async def test_a_list_that_is_as_it_was_is_not_sent_again(live: Live, http: http
             assert len((await http.get("/api/sessions", headers=seen)).json()["sessions"]) == 2
 
 
+async def test_a_session_is_pinned_or_archived_without_being_woken_or_moved(
+    live: Live, http: httpx.AsyncClient
+) -> None:
+    async with client(live) as first, client(live) as second:
+        await first.synced()
+        await second.synced()
+        path, other = (f"/api/sessions/{one.ready.session_id}" for one in (first, second))
+        before = (await http.get(path)).json()
+        assert "listed" not in before
+        changed = (await http.patch(path, json={"listed": "archived"})).json()
+        assert changed == before | {"listed": "archived"} == (await http.get(path)).json()
+        await first.send(UserInput(text="hello there"))  # its actor stores its row again
+        await first.until_type(*DONE)
+        assert (await http.get(path)).json()["listed"] == "archived"
+        await http.patch(other, json={"listed": "pinned"})
+        for query, count in {"": 2, "?listed=": 0, "?listed=pinned": 1, "?listed=archived&search=HELLO": 1}.items():
+            assert len((await http.get(f"/api/sessions{query}")).json()["sessions"]) == count
+        assert "listed" not in (await http.patch(other, json={"listed": ""})).json()
+        for body in ('{"listed": "lost"}', "{}", '{"listed": "", "title": "x"}', "[]", " " * 2_000):
+            assert (await http.patch(other, content=body)).status_code == 400
+        assert (await http.get("/api/sessions?listed=lost")).status_code == 400
+        assert (await http.patch("/api/sessions/nowhere", json={"listed": ""})).status_code == 404
+
+
 async def test_a_waiting_approval_is_part_of_the_info(tmp_path: Path) -> None:
     script = [calls(Call("write", {"path": "a", "content": "x"}, id="c1"))]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live, client(live) as talker:

@@ -21,6 +21,7 @@ SAID = "tell"
 FILE = "/api/sessions/{session_id}/files/{path:path}"
 ASKED: Mapping[tuple[str, str], Mapping[str, Any]] = {
     ("GET", "/api/sessions/{session_id}"): {"status": 200},
+    ("PATCH", "/api/sessions/{session_id}"): {"json": {"listed": "pinned"}},
     ("PUT", "/api/sessions/{session_id}/mcp/servers"): {"json": {"mcp_servers": {"a": {"url": "http://localhost/a"}}}},
     ("GET", "/api/sessions/{session_id}/instructions"): {},
     ("GET", "/api/sessions/{session_id}/tools"): {},
