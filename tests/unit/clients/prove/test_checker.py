@@ -36,6 +36,15 @@ def test_a_trace_that_keeps_all_promises_has_no_violation(cut_after: int) -> Non
     assert check(good(cut_after)) == []
 
 
+@pytest.mark.parametrize(
+    ("offset", "text", "found"), [(0, "Hello.", set()), (0, "lo.", {"torn"}), (4, "lo.", {"torn"})]
+)
+def test_a_merged_chunk_may_say_again_what_is_there_and_nothing_else(offset: int, text: str, found: set[str]) -> None:
+    place = place_of(trace := good(3), "one", 4)
+    chunk = ev.AssistantChunk(seq=4, at=AT, message_id="msg-3", offset=offset, text=text)
+    assert kinds([*trace[:place], *received("one", chunk), *trace[place + 1 :]]) == found
+
+
 def dropped(trace: list[Entry]) -> list[Entry]:
     place = place_of(trace, "one", 4)
     return trace[:place] + trace[place + 1 :]
