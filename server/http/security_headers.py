@@ -8,7 +8,7 @@ NO_PAGE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancest
 PAGE = (
     "default-src 'none'; script-src 'self'{hashes}; style-src 'self'; img-src 'self' data:{images}; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors {ancestors}; "
-    "require-trusted-types-for 'script'; trusted-types 'none'"
+    "require-trusted-types-for 'script'; trusted-types worker"
 )
 DIAGRAM = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
@@ -16,6 +16,8 @@ DIAGRAM = (
 )
 """Of the frame that draws a diagram: it has no origin, so it reaches neither the page nor the server, wherever it is opened. Which inline
 scripts run it says itself, by their hashes."""
+WORKER = "default-src 'none'; connect-src 'self'"
+"""Of the page's service worker: it asks for the page's own files."""
 DISABLED_FEATURES = (
     b"accelerometer",
     b"autoplay",

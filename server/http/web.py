@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from server.http.endpoints import HTML, Endpoint
-from server.http.security_headers import DIAGRAM, content_security_policy
+from server.http.security_headers import DIAGRAM, WORKER, content_security_policy
 from server.util.refusal import HTTPRefusal
 
 
@@ -42,6 +42,11 @@ TYPES = {
 FOR_EVER = "public, max-age=31536000, immutable"
 REVALIDATE = "no-cache"
 """Browsers keep the file and ask each time whether it changed (ETag)."""
+OWN_HEADERS = {
+    "diagram.html": {"content-security-policy": DIAGRAM},
+    # It is for the page, which is above its own folder.
+    "service-worker.js": {"content-security-policy": WORKER, "service-worker-allowed": "../"},
+}
 COMPRESSED = ("gzip", "*")
 PACKED = ".gz"
 
@@ -78,7 +83,7 @@ class Asset:
             "etag": f'"{self._digest[:32]}"',
             "vary": "accept-encoding",
         }
-        return headers | {"content-security-policy": DIAGRAM} if self._name.endswith(".html") else headers
+        return headers | OWN_HEADERS.get(self._name, {})
 
     def headers_for(self, version: str) -> dict[str, str]:
         """The headers for one that asked for this version, or for an empty one."""

@@ -40,6 +40,8 @@ async def test_all_of_the_page_works_below_a_path(tabs: Tabs, tmp_path: Path) ->
             cookies = await chat.page.context.cookies(f"{url}/")
             assert [cookie["path"] for cookie in cookies] == ["/hub/user/ann%40x.org/agent/"]
             assert await chat.page.context.cookies(f"http://127.0.0.1:{port}/hub/user/bob") == []
+            scope = await chat.page.evaluate("navigator.serviceWorker.ready.then((worker) => worker.scope)")
+            assert scope == f"{url}/", "the worker is for the page, not for what else the host has"
             tabs.check()
             tabs.expects("status of 401", NETWORK)
             await chat.button("Log out").click()

@@ -28,8 +28,12 @@ import { ConnectionLine } from "./page/connection.js";
 import { Header } from "./page/header.js";
 import { listenToKeys } from "./page/keyboard.js";
 import { Login } from "./page/login.js";
+import { keepPage } from "./page/offline.js";
 import { OpenedLink } from "./page/opened-link.js";
 import { Sidebar } from "./page/sidebar.js";
+
+/** How often the server is asked whether it is there again, while the page has not begun. */
+const AGAIN_MS = 5_000;
 
 /** @param {{ conversation: Conversation }} props */
 function Main({ conversation }) {
@@ -127,11 +131,19 @@ document.getElementById("not-loaded")?.remove();
 // Browsers fetch it anew when the page's address changes, and would resolve it against the new one.
 const icon = /** @type {HTMLLinkElement} */ (document.querySelector("link[rel=icon]"));
 icon.href = new URL(icon.href).href;
-try {
-  await enter();
-  render(html`<${App} />`, root);
-} catch (error) {
-  // The page itself may come from the browser's store while the server is away.
-  const again = () => location.reload();
-  render(html`<main class="login"><h1><${Mark} /> Holdfast</h1><p role="alert">${messageOf(error)}</p><button type="button" class="primary" onClick=${again}>Try again</button></main>`, root);
+/** The page may come from the browser's store while the server is away: it begins once the server is there. */
+async function begin() {
+  for (;;) {
+    try {
+      await enter();
+      return render(html`<${App} />`, root);
+    } catch (error) {
+      await new Promise((again) => {
+        setTimeout(again, AGAIN_MS);
+        render(html`<main class="login"><h1><${Mark} /> Holdfast</h1><p role="alert">${messageOf(error)}. The page asks again by itself.</p><button type="button" class="primary" onClick=${again}>Try again</button></main>`, root);
+      });
+    }
+  }
 }
+keepPage();
+await begin();

@@ -29,9 +29,10 @@ export async function enter() {
   const given = fragment();
   const [token, share, key] = NAMES.map((name) => given.get(name));
   const secret = token ?? share;
-  if (secret || key) history.replaceState(null, "", location.pathname + location.search);
   joinTabs(() => loginNeeded.value !== null && loadUser().catch(() => {})); // logged in elsewhere while this tab asks for it
   let known = (await loadUser()) || ((await askTabs()) && (await loadUser()));
+  // Only now: while the server is away this is tried again.
+  if (secret || key) history.replaceState(null, "", location.pathname + location.search);
   if (key && (!known || guest.value)) {
     keep("login", key);
     known = await loadUser();

@@ -16,6 +16,7 @@ let release = null;
 
 /** Answer other tabs, and take over what they have now. @param {() => void} changed called when another tab has changed the keys */
 export function joinTabs(changed) {
+  channel?.close(); // of an attempt before
   channel = new BroadcastChannel(NAME);
   channel.onmessage = (/** @type {MessageEvent<Said>} */ { data }) => {
     if ("wanted" in data) return keysFor(server).length && tellTabs();

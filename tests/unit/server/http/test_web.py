@@ -24,7 +24,7 @@ async def http(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
 async def test_the_page_is_the_same_for_every_session_and_needs_no_login(http: httpx.AsyncClient) -> None:
     page = await http.get("/")
     assert page.headers["content-type"].startswith("text/html")
-    assert "trusted-types 'none'" in page.headers["content-security-policy"]
+    assert "trusted-types worker" in page.headers["content-security-policy"]
     of_session = await http.get(f"/s/{'0' * 32}")
     assert of_session.text.replace('"../static/', '"./static/') == page.text
     assert (await http.get("/s/no session")).status_code == 404
@@ -41,6 +41,13 @@ async def test_a_file_is_compressed_if_the_client_accepts_it(http: httpx.AsyncCl
     assert identity.content == plain
     assert identity.headers["content-type"].startswith("text/javascript")
     assert identity.headers["x-content-type-options"] == "nosniff"
+
+
+async def test_the_worker_is_for_the_page_above_it_and_reaches_this_server_alone(http: httpx.AsyncClient) -> None:
+    answer = await http.get("/static/service-worker.js")
+    assert answer.headers["service-worker-allowed"] == "../"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; connect-src 'self'"
+    assert answer.headers["cache-control"] == "no-cache"
 
 
 async def test_an_unchanged_file_is_answered_with_304(http: httpx.AsyncClient) -> None:

@@ -1,0 +1,52 @@
+"""Offline: the page opens while its server is away, begins once it is back, and the browser keeps nothing but the page's files."""
+
+from pathlib import Path
+
+from playwright.async_api import expect
+
+from tests.browser.network.test_restarts import standing
+from tests.browser.support.tabs import Tabs
+from tests.faults.process.process import Zygote
+from tests.support.models.scripted_model import text
+
+KEPT = """async () => {
+  const names = await caches.keys();
+  const found = await Promise.all(names.map(async (name) => (await caches.open(name)).keys()));
+  return found.flat().map(({ url }) => url.slice(location.origin.length)).sort();
+}"""
+OUTDATE = """async () => {
+  const [name] = await caches.keys();
+  const store = await caches.open(name);
+  await store.put("/", new Response("an older page", { headers: { "content-type": "text/html" } }));
+  await store.put("/static/page.js?v=older", new Response("older"));
+}"""
+
+
+async def test_the_page_opens_while_the_server_is_away_and_begins_once_it_is_back(
+    tabs: Tabs, zygote: Zygote, tmp_path: Path
+) -> None:
+    async with standing(tabs, zygote, tmp_path, text("Kept by the server.")) as (chat, server, _):
+        page = chat.page
+        await chat.say("hello")
+        await expect(chat.answers).to_have_text("Kept by the server.")
+        address = page.url
+        await page.evaluate("navigator.serviceWorker.ready")
+        await page.wait_for_function(f"({KEPT})().then((kept) => kept.length > 2)")
+        kept = await page.evaluate(KEPT)
+        assert [url for url in kept if not url.startswith("/static/")] == ["/", f"/s/{'0' * 16}"]
+        assert all("?v=" in url for url in kept if url.startswith("/static/")), kept
+        # A page of another version goes once the server's own was seen, with its files.
+        await page.evaluate(OUTDATE)
+        await page.goto(f"{server.http}/")
+        await expect(chat.sessions).to_have_count(1)
+        await page.wait_for_function(f"({KEPT})().then((now) => !now.includes('/static/page.js?v=older'))")
+        assert await page.evaluate(KEPT) == kept
+        await server.kill()
+        for away in (f"{server.http}/", address):
+            await page.goto(away)
+            await expect(page.get_by_role("alert")).to_contain_text("The page asks again by itself.")
+        await expect(page.get_by_text("Kept by the server.")).to_have_count(0)
+        await server.start()
+        await expect(chat.answers).to_have_text("Kept by the server.")
+        await chat.live()
+        assert await page.evaluate(KEPT) == kept
