@@ -1,6 +1,6 @@
 """Wrapped stream: reads any provider's stream through LiteLLM's wrapper, in 200 to 400 us a chunk."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import openai
@@ -45,7 +45,7 @@ class StreamTap:
     def __init__(self, chunks: AsyncIterable[object]) -> None:
         self.done = False
         self._chunks = chunks
-        self._iterator: AsyncIterator[object] | None = None
+        self._next: Callable[[], Awaitable[object]] | None = None
         self._details: list[object] = []
         if isinstance(chunks, openai.AsyncStream):
             decoder: Any = chunks._decoder  # private, and the only place that sees [DONE]
@@ -53,14 +53,15 @@ class StreamTap:
             decoder.decode = self._decoded
 
     def __aiter__(self) -> "StreamTap":
-        self._iterator = self._iterator or aiter(self._chunks)
+        if self._next is None:
+            self._next = aiter(self._chunks).__anext__
         return self
 
     async def __anext__(self) -> object:
-        assert self._iterator is not None
-        chunk = await anext(self._iterator)
-        choices = _fields(chunk).get("choices")
-        details = _fields(choices[0].delta).get("reasoning_details") if choices else None
+        assert self._next is not None
+        chunk = await self._next()
+        choices = getattr(chunk, "__dict__", _NONE).get("choices")
+        details = _field(choices[0].delta, "reasoning_details") if choices else None
         if isinstance(details, list):
             self._details += details
         return chunk
@@ -76,6 +77,8 @@ class StreamTap:
 
     def take(self) -> list[object]:
         """The details since the last time."""
+        if not self._details:
+            return []
         taken, self._details = self._details, []
         return taken
 
@@ -134,11 +137,12 @@ class WrappedStream:
         if self._tap is not None and self._tap.done:
             return True
         last = self._wrapper.chunks[-1] if self._wrapper.chunks else None
-        return _fields(last).get("usage") is not None and not _says_something(last)
+        return _field(last, "usage") is not None and not _says_something(last)
 
     def _has_usage(self) -> bool:
         """Whether the provider sent one: otherwise the wrapper counts tokens itself."""
-        return any(getattr(chunk, "usage", None) is not None for chunk in self._wrapper.chunks)
+        chunks = reversed(self._wrapper.chunks)  # one of the last has it
+        return any(_field(chunk, "usage") is not None for chunk in chunks)
 
 
 async def close(wrapper: Wrapper) -> None:
@@ -155,11 +159,11 @@ async def close(wrapper: Wrapper) -> None:
 
 def plain_chunk(chunk: object) -> StreamChunk:
     """What LiteLLM's `ModelResponseStream` holds."""
-    result, fields = StreamChunk(), _fields(chunk)
-    usage = fields.get("usage")
+    result = StreamChunk()
+    usage = _field(chunk, "usage")
     if usage is not None:
         result.tokens = token_counts(usage)
-    choices = fields.get("choices")
+    choices = getattr(chunk, "__dict__", _NONE).get("choices")
     if choices:
         delta = _fields(choices[0].delta)
         result.text = delta.get("content") or ""
@@ -172,8 +176,17 @@ def plain_chunk(chunk: object) -> StreamChunk:
     return result
 
 
+def _field(model: object, name: str) -> Any:
+    """What a pydantic model holds under this name, declared or not: to ask it for an attribute that it lacks takes 5 us."""
+    declared: Mapping[str, Any] = getattr(model, "__dict__", _NONE)
+    if name in declared:
+        return declared[name]
+    extra: Mapping[str, Any] | None = getattr(model, "__pydantic_extra__", None)
+    return extra.get(name) if extra else None
+
+
 def _fields(model: object) -> Mapping[str, Any]:
-    """What a pydantic model holds, declared or not: to ask it for an attribute that it lacks takes 5 us."""
+    """All that a pydantic model holds, declared or not."""
     declared: Mapping[str, Any] = getattr(model, "__dict__", _NONE)
     extra = getattr(model, "__pydantic_extra__", None)
     return {**declared, **extra} if extra else declared
