@@ -28,8 +28,7 @@ def artifacts() -> dict[str, Callable[[], str]]:
     return {
         "docs/schema.json": lambda: _pretty(json_schema()),
         "docs/asyncapi.json": lambda: _pretty(asyncapi()),
-        "docs/protocol.d.ts": typescript,
-        "clients/js/protocol.d.ts": typescript,  # the npm package has its own: it holds files below it alone
+        "clients/js/protocol.d.ts": typescript,  # there because an npm package holds files below it alone
     }
 
 

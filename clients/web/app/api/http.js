@@ -13,7 +13,7 @@ import { base, server } from "./base.js";
  * @property {ModelOffered[]} [models]
  * @property {boolean} [allow_other_models]
  * @property {{ image_sources: string[] }} [page]
- * @property {import("../../../../docs/protocol.d.ts").Limits} [limits]
+ * @property {import("../../../js/protocol.d.ts").Limits} [limits]
  * @property {Sandbox} [sandbox] where commands run, and if they do not, why
  * @property {McpServer[]} [mcp]
  * @property {Me} [user] who asked
@@ -164,7 +164,7 @@ export const filesIn = (id) => http(`${sessionPath(id)}/files`);
 /**
  * All events of a session, in order.
  * @param {string} id @param {number} [after]
- * @returns {AsyncGenerator<import("../../../../docs/protocol.d.ts").Event>}
+ * @returns {AsyncGenerator<import("../../../js/protocol.d.ts").Event>}
  */
 export async function* journal(id, after = 0) {
   for (let more = true; more; ) {

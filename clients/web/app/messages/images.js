@@ -1,6 +1,6 @@
 // Images: what a person showed the model, small; the whole picture is a click away.
 
-/** @import * as Wire from "../../../../docs/protocol.d.ts" */
+/** @import * as Wire from "../../../js/protocol.d.ts" */
 /** @import { Conversation } from "../state/conversation.js" */
 import { useState } from "preact/hooks";
 import { visible } from "../text/visible.js";

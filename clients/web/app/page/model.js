@@ -1,6 +1,6 @@
 // Model choice: which model answers, its context and price, and its reasoning effort.
 
-/** @import { SetModel } from "../../../../docs/protocol.d.ts" */
+/** @import { SetModel } from "../../../js/protocol.d.ts" */
 /** @import { Conversation } from "../state/conversation.js" */
 import { useState } from "preact/hooks";
 import { modelLabel } from "../text/format.js";

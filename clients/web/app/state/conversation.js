@@ -2,7 +2,7 @@
 
 /** @import { FeedItem } from "../../../js/src/holdfast.js" */
 /** @import { Status } from "../../../js/src/lib/status.js" */
-/** @import * as Wire from "../../../../docs/protocol.d.ts" */
+/** @import * as Wire from "../../../js/protocol.d.ts" */
 /** @import { Note } from "./notes.js" */
 import { signal } from "@preact/signals";
 import { Session, SubmissionRefused } from "../../../js/src/holdfast.js";

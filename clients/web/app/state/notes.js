@@ -1,6 +1,6 @@
 // Notes: events that are no message (a failure, an interruption, a summary) as text for people. Pure.
 
-/** @import * as Wire from "../../../../docs/protocol.d.ts" */
+/** @import * as Wire from "../../../js/protocol.d.ts" */
 import { plural } from "../text/format.js";
 
 /**

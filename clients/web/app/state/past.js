@@ -1,6 +1,6 @@
 // Past: the notes of what came to pass before the page was opened, read from the journal.
 
-/** @import * as Wire from "../../../../docs/protocol.d.ts" */
+/** @import * as Wire from "../../../js/protocol.d.ts" */
 /** @import { View } from "../../../js/src/view.js" */
 /** @import { Note } from "./notes.js" */
 import { journal } from "../api/http.js";

@@ -1,6 +1,6 @@
 // Rows: makes the rows of a conversation from the view, the notes and what is not sent yet. Pure.
 
-/** @import * as Wire from "../../../../docs/protocol.d.ts" */
+/** @import * as Wire from "../../../js/protocol.d.ts" */
 /** @import { View } from "../../../js/src/view.js" */
 /** @import { Note } from "./notes.js" */
 

@@ -1,6 +1,6 @@
 // Storage: keeps unanswered submissions and drafts in the browser over a reload.
 
-/** @import { Submission } from "../../../../docs/protocol.d.ts" */
+/** @import { Submission } from "../../../js/protocol.d.ts" */
 import { base } from "../api/base.js";
 
 /** What may be sent again much later, and still means the same: it names what it is about, or is simply said. */

@@ -1,7 +1,7 @@
 // Approvals: the calls that wait for an answer. What is shown is what runs: an edit is sent whole and replaces the model's.
 
 /** @import { Conversation } from "../state/conversation.js" */
-/** @import { Approval, PendingTool } from "../../../../docs/protocol.d.ts" */
+/** @import { Approval, PendingTool } from "../../../js/protocol.d.ts" */
 import { useEffect, useRef, useState } from "preact/hooks";
 import { plural } from "../text/format.js";
 import { exact, exactLine, visible } from "../text/visible.js";

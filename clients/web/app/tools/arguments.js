@@ -1,6 +1,6 @@
 // Arguments: shows all that a call asks for, so that a person can judge it; the same before, during and after it runs.
 
-/** @import { Json } from "../../../../docs/protocol.d.ts" */
+/** @import { Json } from "../../../js/protocol.d.ts" */
 import { exact, exactLine } from "../text/visible.js";
 import { html } from "../ui/html.js";
 import { partsOf } from "./calls.js";

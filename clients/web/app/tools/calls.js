@@ -1,6 +1,6 @@
 // Tool calls: what their arguments and output hold: a change, a command, a file, a plan, an exit code. Pure.
 
-/** @import { Json } from "../../../../docs/protocol.d.ts" */
+/** @import { Json } from "../../../js/protocol.d.ts" */
 /** @import { DiffLine } from "../text/diff.js" */
 import { diff, patchIn } from "../text/diff.js";
 import { exact } from "../text/visible.js";

@@ -1,6 +1,6 @@
 // Tool card: one call: its arguments, its state, its steps and its result.
 
-/** @import { Step } from "../../../../docs/protocol.d.ts" */
+/** @import { Step } from "../../../js/protocol.d.ts" */
 /** @import { Conversation } from "../state/conversation.js" */
 /** @import { ToolRow } from "../state/rows.js" */
 import { useEffect, useState } from "preact/hooks";

@@ -1,7 +1,7 @@
 // Questions: what running calls ask of the user: a form, a page to open, or whether the model may answer for an MCP server.
 
 /** @import { Conversation } from "../state/conversation.js" */
-/** @import { Question, QuestionField } from "../../../../docs/protocol.d.ts" */
+/** @import { Question, QuestionField } from "../../../js/protocol.d.ts" */
 import { useState } from "preact/hooks";
 import { exact, exactLine } from "../text/visible.js";
 import { html } from "../ui/html.js";
