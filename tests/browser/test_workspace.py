@@ -18,11 +18,14 @@ from tests.support.models.images import png
 from tests.support.models.scripted_model import Answer, Request, ScriptedModel, text
 from tests.support.network.http_client import http_client
 
+GIF = bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b")
+"""One pixel."""
+
 
 def what_it_sees(request: Request) -> Answer:
     content = request.messages[-1]["content"]
     if content == "show":
-        return text("Here: ![plot](plots/red.png) and ![away](../x.png)")
+        return text("Here: ![plot](plots/red.png) ![moving](dot.gif) and ![away](../x.png)")
     return text(f"seen: {', '.join(part['type'] for part in content) if isinstance(content, list) else content}")
 
 
@@ -38,7 +41,9 @@ async def test_an_image_that_is_added_reaches_the_model_and_is_shown_with_the_me
     chat = await tabs.open(live.http)
     picture = {"name": "red.png", "mimeType": "image/png", "buffer": png(8, 8)}
     await chat.page.locator("input[type=file]").set_input_files(picture)  # type: ignore[arg-type]  # a FilePayload
-    await expect(chat.page.get_by_role("list", name="Files added")).to_contain_text("red.png")
+    added = chat.page.get_by_role("list", name="Files added")
+    await expect(added).to_contain_text("red.png")
+    await expect(added.locator("img.thumbnail")).to_have_js_property("naturalWidth", 8)
     await chat.say("What is it?")
     await expect(chat.answers).to_have_text("seen: image_url, text")
     shown = chat.page.get_by_role("list", name="Images").get_by_role("img", name="red.png")
@@ -109,16 +114,25 @@ async def test_files_are_looked_at_where_they_are_and_in_answers(live: Live, tab
     await expect(chat.answers).to_have_text("seen: begin")
     base = f"{live.http}/api/sessions/{chat.session_id}/files"
     async with http_client(live.http) as http:
-        for path, data in (("plots/red.png", png(8, 8)), ("notes.csv", b"a,b\n1,2\n"), ("raw.bin", bytes(range(256)))):
+        for path, data in (
+            ("plots/red.png", png(8, 8)),
+            ("notes.csv", b"a,b\n1,2\n"),
+            ("raw.bin", bytes(range(256))),
+            ("wide.png", png(600, 300)),
+            ("dot.gif", GIF),
+        ):
             assert (await http.put(f"{base}/{path}", content=data)).status_code == 201
     await chat.say("show")
     drawn = chat.answers.last.get_by_role("img")
-    await expect(drawn).to_have_count(1)
-    await expect(drawn).to_have_js_property("naturalWidth", 8)
-    await expect(chat.answers.last).to_have_text("Here:  and away")
+    await expect(drawn).to_have_count(2)
+    for number, width in enumerate((8, 1)):
+        await expect(drawn.nth(number)).to_have_js_property("naturalWidth", width)
+    await expect(chat.answers.last).to_have_text("Here:   and away")
     await chat.field.fill("/files")
     await chat.field.press("Enter")
     panel = chat.page.get_by_role("dialog", name="Files")
+    small = panel.get_by_role("listitem").filter(has_text="wide.png").locator("img.thumbnail")
+    await expect(small).to_have_js_property("naturalWidth", 256)
     await panel.get_by_role("button", name="Show notes.csv").click()
     await expect(panel.get_by_label("What is in notes.csv")).to_have_text("ab12")
     await panel.get_by_role("button", name="Show plots/red.png").click()
@@ -130,7 +144,7 @@ async def test_files_are_looked_at_where_they_are_and_in_answers(live: Live, tab
     archive = await zipped.value
     assert archive.suggested_filename.endswith(".zip")
     with zipfile.ZipFile(await archive.path()) as opened:
-        assert opened.namelist() == ["notes.csv", "plots/red.png", "raw.bin"]
+        assert opened.namelist() == ["dot.gif", "notes.csv", "plots/red.png", "raw.bin", "wide.png"]
 
 
 async def test_instructions_are_kept_by_the_server_and_a_session_shows_those_it_was_made_with(

@@ -1,6 +1,7 @@
 """Routes of a session's files: list, download and upload files of the workspace."""
 
 import logging
+import re
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, nullcontext
@@ -156,7 +157,11 @@ class FileRoutes:
         return row, workspace, self._disk.of(Holder(row.user_id, row.session_id))
 
 
-_GIFS: Final = (b"GIF87a", b"GIF89a")
+_SHOWN: Final = (
+    (rb"GIF8[79]a", "image/gif"),
+    (rb"(?s)....ftypavi[fs]", "image/avif"),
+    (rb"(?s)BM....\0\0\0\0", "image/bmp"),
+)
 """What browsers show, though not all models take it."""
 
 
@@ -170,7 +175,7 @@ def _opened(workspace: Workspace, path: str) -> tuple[BinaryIO, str]:
     file = workspace.open(path)
     try:
         start = file.read(12)
-        media_type = "image/gif" if start.startswith(_GIFS) else image_media_type(start)
+        media_type = image_media_type(start) or next((kind for begins, kind in _SHOWN if re.match(begins, start)), "")
         file.seek(0)
     except BaseException:
         file.close()

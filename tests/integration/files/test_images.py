@@ -27,9 +27,11 @@ async def test_an_uploaded_image_is_seen_and_stays_in_the_conversation(tmp_path:
             assert (await http.put(path, content=png())).status_code == 201
             shown = await http.get(path)
             assert (shown.headers["content-type"], shown.content) == ("image/png", png())
-            moving = path.replace("a.png", "a.gif")
-            assert (await http.put(moving, content=b"GIF89a" + bytes(10))).status_code == 201
-            assert (await http.get(moving)).headers["content-type"] == "image/gif"
+            starts = {"gif": b"GIF89a", "avif": b"\0\0\0 ftypavif", "bmp": b"BM\n\0\1\0\0\0\0\0", "svg+xml": b"<svg "}
+            for kind, start in starts.items():
+                assert (await http.put(f"{path}.{kind}", content=start + bytes(10))).status_code == 201
+                shown_as = "application/octet-stream" if kind == "svg+xml" else f"image/{kind}"
+                assert (await http.get(f"{path}.{kind}")).headers["content-type"] == shown_as
             await turn(one, UserInput(text="what is it?", images=SHOWN))
             await turn(one, UserInput(text="and its colour?"))
             first, second = model.requests

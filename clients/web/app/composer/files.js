@@ -6,6 +6,7 @@ import { isImage } from "../state/uploads.js";
 import { size } from "../text/format.js";
 import { visible } from "../text/visible.js";
 import { html, Icon } from "../ui/html.js";
+import { Thumbnail } from "../ui/thumbnail.js";
 
 /** The browser's own chooser, which a button opens. @param {{ field: any, conversation: Conversation }} props */
 export function FileField({ field, conversation }) {
@@ -25,8 +26,8 @@ export function Uploading({ conversation }) {
   const model = config.value?.models?.find((one) => one.model === name);
   const blind = model?.images === false && list.some(isImage) && (model.label ?? model.model);
   return html`<ul class="uploads" aria-label="Files added">
-    ${list.map(({ id, name, taken, bytes, sent, state, fault }) => html`<li key=${id} data-state=${state}>
-      <${Icon} name=${state === "failed" ? "no" : "file"} />
+    ${list.map(({ id, file, name, taken, bytes, sent, state, fault }) => html`<li key=${id} data-state=${state}>
+      ${file.type.startsWith("image/") && state !== "failed" ? html`<${Thumbnail} id=${`${name} ${bytes} ${file.lastModified}`} read=${async () => file} alt="" />` : html`<${Icon} name=${state === "failed" ? "no" : "file"} />`}
       <span class="upload-name">${state === "there" && conversation.fileLink(name) ? html`<a href=${conversation.fileLink(name)} download><bdi>${visible(name)}</bdi></a>` : html`<bdi>${visible(name)}</bdi>`}</span>
       ${state === "sending" && html`<progress max="1" value=${sent} aria-label=${`Sending ${name}`}></progress>`}
       ${state === "failed" ? html`<span class="bad" role="alert">not taken: ${fault}</span>` : html`<span class="faint">${size(bytes)}</span>`}

@@ -35,7 +35,7 @@ export function safeImage(text, sources) {
  * @param {string} text
  */
 export function imagePath(text) {
-  if (!/^[^?#:\\]+\.(?:png|jpe?g|webp)$/i.test(text)) return null;
+  if (!/^[^?#:\\]+\.(?:png|jpe?g|webp|gif|avif|bmp)$/i.test(text)) return null;
   try {
     const parts = decodeURIComponent(text).replace(/^\.\//, "").split("/");
     return parts.some((part) => part === "" || part === "." || part === "..") ? null : parts.join("/");

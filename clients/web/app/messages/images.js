@@ -5,6 +5,7 @@
 import { useState } from "preact/hooks";
 import { visible } from "../text/visible.js";
 import { html, Icon } from "../ui/html.js";
+import { imageAt, Thumbnail } from "../ui/thumbnail.js";
 
 /** @param {{ images?: Wire.ImageFile[], conversation: Conversation }} props */
 export function ShownImages({ images, conversation }) {
@@ -19,5 +20,5 @@ function ShownImage({ path, conversation }) {
   const [gone, setGone] = useState(false);
   const link = conversation.fileLink(path);
   if (gone || link === null) return html`<span class="faint"><${Icon} name="file" /> <bdi>${visible(path)}</bdi></span>`;
-  return html`<a href=${link} download title=${visible(path)}><img src=${link} alt=${visible(path)} loading="lazy" onError=${() => setGone(true)} /></a>`;
+  return html`<a href=${link} download title=${visible(path)}><${Thumbnail} id=${link} read=${imageAt(link)} alt=${visible(path)} failed=${() => setGone(true)} /></a>`;
 }

@@ -11,7 +11,8 @@ import { config } from "../state/store.js";
 import { Dialog } from "../ui/dialog.js";
 import { html, Icon } from "../ui/html.js";
 import { FileField, Uploading } from "../composer/files.js";
-import { Preview } from "./preview.js";
+import { imageAt, Thumbnail } from "../ui/thumbnail.js";
+import { IMAGE, Preview } from "./preview.js";
 
 /** @param {{ conversation: Conversation }} props */
 export function FilesPanel({ conversation }) {
@@ -47,6 +48,7 @@ function FileLine({ file, conversation, remove }) {
   const [shown, setShown] = useState(false);
   const link = conversation.fileLink(path);
   return html`<li>
+    ${IMAGE.test(path) && html`<${Thumbnail} id=${`${link} ${bytes} ${conversation.filesChanged.value}`} read=${imageAt(String(link))} alt="" />`}
     <a href=${link} download><bdi>${visible(path)}</bdi></a> <span class="faint">${size(bytes)}</span>
     <button type="button" class="quiet" aria-expanded=${shown} aria-label=${`Show ${visible(path)}`} onClick=${() => setShown(!shown)}>${shown ? "Hide" : "Show"}</button>
     ${conversation.drives && html`<${Delete} path=${path} remove=${remove} />`}

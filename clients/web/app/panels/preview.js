@@ -12,7 +12,7 @@ import { html } from "../ui/html.js";
 const TABLE = /\.[ct]sv$/i;
 /** A browser's own viewer of it runs outside of what the page's policy allows. */
 const PDF = /\.pdf$/i;
-const IMAGE = /\.(?:png|jpe?g|webp|gif)$/i;
+export const IMAGE = /\.(?:png|jpe?g|webp|gif|avif|bmp)$/i;
 /** Larger files are only downloaded: a text of this size is what a browser lays out at once. */
 const TEXT_BYTES = 262_144;
 
