@@ -26,7 +26,7 @@ help:
 	@echo 'make test     set up, check, run every test       make test ARGS="tests/unit/agent -k undo"'
 	@echo 'make faults   kill, cut and starve it for long    HOLDFAST_FAULTS_SEED=N repeats a run'
 	@echo 'make check    lint, format, imports and types'
-	@echo 'make bench    measure speed and memory            make bench ARGS="--help"'
+	@echo 'make bench    measure speed and memory            make bench nodes ARGS="--ahead"'
 	@echo 'make schema   write what is generated from the code'
 	@echo 'make page     write the script of the page, and the types of the JavaScript package, from their modules'
 	@echo 'make lock     pin the dependencies anew           make lock ARGS=--upgrade'
@@ -61,14 +61,22 @@ types: set-up
 
 bench: set-up
 	@$(BIN)/python -m compileall -q $(OURS) benchmarks
-	$(BIN)/python -m benchmarks $(ARGS)
+	$(BIN)/python -m benchmarks $(FIGURES) $(ARGS)
 
 schema: set-up
 	$(BIN)/holdfast schema --write
 
+# What follows `bench` are names of figures. One of them, page, is a verb besides.
+ifeq ($(firstword $(MAKECMDGOALS)),bench)
+FIGURES := $(filter-out bench,$(MAKECMDGOALS))
+.PHONY: $(FIGURES)
+$(FIGURES): bench
+	@:
+else
 page: set-up-tests
 	$(BIN)/python scripts/bundle.py
 	$(BIN)/python scripts/js_types.py
+endif
 
 # The environment's own Python sets it up again, so that one that is there is kept; PYTHON comes before it.
 SET_UP = for python in $(or $(PYTHON),$(BIN)/python python3.13 python3.12 python3.11 python3 python); do \

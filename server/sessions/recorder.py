@@ -27,7 +27,7 @@ from server.journal.base import (
 )
 from server.sessions.quotas import Quotas
 from server.sessions.replay import READ_BYTES, LoadedSession, record_of, replay
-from server.sessions.rows import Options, dump_options, load_options
+from server.sessions.rows import dump_options, load_options, other_options
 from server.util.clock import utc_now
 
 log = logging.getLogger("holdfast.keeper")
@@ -78,6 +78,7 @@ class JournalRecorder:
         self._on_append = on_append
         self._spoken = spoken
         self._options = load_options(loaded.row.options)
+        self._other_options = other_options(loaded.row.options)
         self._snapshot_seq = self._compacted = self.head
 
     async def append(
@@ -95,7 +96,7 @@ class JournalRecorder:
         stored. An event that another server does not know is `Unavailable` too.
         """
         quiet = not answers and all(isinstance(event, (ev.AssistantChunk, ev.ToolLog)) for event in events)
-        row = self.row if quiet else _row(self.row, state, self._options)
+        row = self.row if quiet else self._row(state)
         if not quiet and max(map(ev.since, events)) > self._spoken():
             raise Unavailable(
                 "another server on the database is of an older version, which does not know this: upgrade it"
@@ -200,6 +201,25 @@ class JournalRecorder:
         await self._journal.put_snapshot(self._lease, seq, states.dump(state))
         self._snapshot_seq = seq
 
+    def _row(self, state: SessionState) -> SessionRow:
+        """The row of this state. What the session was made with stays in its options, and what a newer version put there."""
+        view = state.view
+        runs = view.turn_id is not None and (
+            not view.pending_approval or any(c.state == "running" for c in view.open_calls)
+        )
+        options = msgspec.structs.replace(self._options, shares=view.shares, model_chosen=state.model_chosen)
+        return msgspec.structs.replace(
+            self.row,
+            title=view.title,
+            model=view.model,
+            last_active_at=utc_now(),
+            message_count=len(view.messages),
+            state=view.state,
+            pending_approval=msgspec.json.encode(view.pending_approval),
+            unfinished=runs or bool(view.queued),
+            options=dump_options(options, self._other_options),
+        )
+
 
 def pauses(total_s: float) -> list[float]:
     """The pauses between tries, each about four times the one before, `total_s` together."""
@@ -209,22 +229,3 @@ def pauses(total_s: float) -> list[float]:
         result.append(min(backoff.next_s(), total_s))
         total_s -= result[-1]
     return result
-
-
-def _row(row: SessionRow, state: SessionState, options: Options) -> SessionRow:
-    """The row of this state. `options`: those of the session; what it was made with stays."""
-    view = state.view
-    runs = view.turn_id is not None and (
-        not view.pending_approval or any(c.state == "running" for c in view.open_calls)
-    )
-    return msgspec.structs.replace(
-        row,
-        title=view.title,
-        model=view.model,
-        last_active_at=utc_now(),
-        message_count=len(view.messages),
-        state=view.state,
-        pending_approval=msgspec.json.encode(view.pending_approval),
-        unfinished=runs or bool(view.queued),
-        options=dump_options(msgspec.structs.replace(options, shares=view.shares, model_chosen=state.model_chosen)),
-    )

@@ -1,7 +1,7 @@
 """Session rows: the forms in which a session is described without its events. All are made from the journal's `SessionRow`."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, cast
 
@@ -101,11 +101,19 @@ class ExportHeader(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
 
 
 _decoder = msgspec.json.Decoder(Options)
+_fields_decoder = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
-def dump_options(options: Options) -> bytes:
-    """The options as JSON for the row."""
-    return msgspec.json.encode(options)
+def dump_options(options: Options, others: Mapping[str, msgspec.Raw] | None = None) -> bytes:
+    """The options as JSON for the row. `others`: fields of a newer version that the row had; they stay in it."""
+    data = msgspec.json.encode(options)
+    return msgspec.json.encode({**_fields_decoder.decode(data), **others}) if others else data
+
+
+def other_options(data: bytes) -> dict[str, msgspec.Raw]:
+    """What a newer version has put into the JSON of a row. Raises `msgspec.MsgspecError`."""
+    known = Options.__struct_fields__
+    return {name: value.copy() for name, value in _fields_decoder.decode(data).items() if name not in known}
 
 
 def load_options(data: bytes) -> Options:

@@ -13,14 +13,23 @@ from server.journal.base import (
     Stored,
 )
 from server.journal.postgres.membership import LIVES
-from server.journal.postgres.rows import CLAIM_COLUMNS, READ_COLUMNS, SEQ_MAX, encode, fold, held_claim, session_row
+from server.journal.postgres.rows import (
+    CLAIM_COLUMNS,
+    READ_COLUMNS,
+    SEQ_MAX,
+    encode,
+    fold,
+    held_claim,
+    records,
+    session_row,
+)
 from server.journal.postgres.schema import Connection
 from server.journal.queries import Bounds, Found, Listing
 
 _SESSION = "(SELECT key FROM sessions WHERE session_id = %s AND NOT deleted)"
 
 _READ = f"""
-    SELECT array_agg(seq), array_agg(span), array_agg(data) FROM (
+    SELECT max(seq), array_agg(data), array_agg(seq) FILTER (WHERE span > 0), array_agg(span) FILTER (WHERE span > 0) FROM (
         SELECT seq, span, data, sum(length(data)) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS total FROM (
             SELECT seq, span, data FROM events WHERE session = {_SESSION} AND seq > %s
             ORDER BY seq LIMIT (SELECT %s::bigint)
@@ -31,8 +40,9 @@ _READ = f"""
 """The length of a value is known without reading it, so what is above the bound stays where it is. The first comes in any case: its
 length is all that was counted.
 
-Three arrays in the order of `counted`: the driver takes them apart in half the time that as many rows take. A limit that the planner
-does not know makes it read the index in its order, where it may otherwise sort.
+Arrays in the order of `counted`: the driver takes them apart in half the time that as many rows take. Positions follow from one
+another, so those of merged records alone are sent, and the last. A limit that the planner does not know makes it read the index in
+its order, where it may otherwise sort.
 """
 _READ_PRIVATE = f"SELECT seq, data FROM private WHERE session = {_SESSION} AND seq > %s AND seq <= %s ORDER BY seq"
 _STAT = f"SELECT head, term, {READ_COLUMNS} FROM sessions WHERE session_id = %s AND NOT deleted"
@@ -87,11 +97,13 @@ def read(connection: Connection, session_id: str, bounds: Bounds) -> list[Record
     after, through, max_records, max_bytes = bounds
     through = SEQ_MAX if through is None else through
     values = (encode(session_id), min(after, SEQ_MAX), max(1, max_records), max_bytes, through)
-    found = connection.execute(_READ.encode(), values, binary=True).fetchone()
-    if found is None or found[0] is None:
+    found = connection.execute(_READ.encode(), values, binary=True, prepare=True).fetchone()
+    assert found is not None
+    last, data, merged, spans = found
+    if last is None:
         check_there(connection, session_id)
         return []
-    return [Record(seq, seq - span, data) for seq, span, data in zip(*found, strict=True)]
+    return records(session_id, after, last, data, dict(zip(merged or (), spans or (), strict=True)))
 
 
 def read_private(connection: Connection, session_id: str, after: int, through: int) -> list[PrivateRecord]:

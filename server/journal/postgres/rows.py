@@ -1,9 +1,9 @@
 """Rows: the journal's structs as columns of PostgreSQL tables, and back. Text is its bytes in UTF-8."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from server.journal.base import HeldClaim, SessionRow
+from server.journal.base import HeldClaim, JournalError, Record, SessionRow
 
 ROW_COLUMNS = (
     "session_id, user_id, title, model, created_at, last_active_at, message_count, state, pending_approval, "
@@ -77,3 +77,25 @@ def claim_values(claim: HeldClaim) -> tuple[bytes, ...]:
 def held_claim(columns: Sequence[Any]) -> HeldClaim:
     """The claim of the values of `CLAIM_COLUMNS`."""
     return HeldClaim(*(text.decode() for text in columns))
+
+
+def records(session_id: str, after: int, last: int, data: Sequence[bytes], merged: Mapping[int, int]) -> list[Record]:
+    """The records after the position `after` up to `last`, of their data in order. `merged`: seq - first_seq of each that stands for
+    several, in order. Raises `JournalError` if some are missing.
+    """
+    if merged:
+        found, at, ends = [], after, iter(merged.items())
+        seq, span = next(ends)
+        for one in data:
+            if seq - span <= at + 1 <= seq:
+                found.append(Record(seq, seq - span, one))
+                at, (seq, span) = seq, next(ends, (0, 0))
+            else:
+                at += 1
+                found.append(Record(at, at, one))
+    else:
+        positions = range(after + 1, after + 1 + len(data))
+        found = list(map(Record, positions, positions, data))
+    if found[-1].seq != last:
+        raise JournalError(f"session {session_id}: of the events from {after + 1} to {last} some are not in the database")
+    return found

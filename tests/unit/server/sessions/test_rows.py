@@ -1,4 +1,4 @@
-"""Session rows: a page of a listing has at least one session, and no more than fits."""
+"""Session rows: a page of a listing has at least one session, and no more than fits; what a newer version stored stays."""
 
 import msgspec
 
@@ -35,3 +35,11 @@ def test_calls_that_wait_are_sent_as_they_are_stored() -> None:
     stored = msgspec.structs.replace(stat("a", 0).row, pending_approval=b'[{"tool":"write"}]')
     info = rows.session_info(Stat(1, "e", stored, 1), is_active=False)
     assert b'"pending_approval":[{"tool":"write"}]' in msgspec.json.encode(info)
+
+
+def test_what_a_newer_version_put_into_the_options_stays_there() -> None:
+    stored = b'{"cwd":"/p","of_a_newer_version":{"a": [1]},"instructions":"Be brief."}'
+    changed = msgspec.structs.replace(rows.load_options(stored), model_chosen=True)
+    written = rows.dump_options(changed, rows.other_options(stored))
+    assert msgspec.json.decode(written) == msgspec.json.decode(stored) | {"model_chosen": True}
+    assert rows.holding_cwd("/p") in written
