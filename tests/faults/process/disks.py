@@ -38,15 +38,20 @@ class FullDisk:
         self._ballast = folder / "ballast"
 
     def begin(self) -> None:
-        with contextlib.suppress(OSError), self._ballast.open("wb", buffering=0) as file:
-            while True:
-                file.write(BLOCK)
-        with contextlib.suppress(OSError), self._ballast.open("ab", buffering=0) as file:
-            while True:
-                file.write(b"x")
+        fill(self._ballast)
 
     def end(self) -> None:
         self._ballast.unlink(missing_ok=True)
+
+
+def fill(ballast: Path) -> None:
+    """Write this file until its disk is full."""
+    with contextlib.suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(BLOCK)
+    with contextlib.suppress(OSError), ballast.open("ab", buffering=0) as file:
+        while True:
+            file.write(b"x")
 
 
 class LimitedFile:
@@ -112,9 +117,9 @@ def _over(outage: Outage) -> Iterator[Outage]:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path) -> Iterator[bool]:
-    """A file system of 8 MiB in this folder; whether it could be mounted."""
-    command = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_DISK}", "tmpfs", str(folder)]
+def small_disk(folder: Path, size: str = SMALL_DISK) -> Iterator[bool]:
+    """A file system of this size in this folder; whether it could be mounted."""
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
     try:
         yield mounted

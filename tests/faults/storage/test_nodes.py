@@ -75,13 +75,13 @@ async def two(zygote: Zygote, folder: Path, database: str) -> AsyncIterator[tupl
 
 @contextlib.asynccontextmanager
 async def servers(
-    zygote: Zygote, folder: Path, database: str, model: ScriptedModel
+    zygote: Zygote, folder: Path, database: str | tuple[str, str], model: ScriptedModel
 ) -> AsyncIterator[list[ServerProcess]]:
-    """The same, with a model of the test's own."""
+    """The same, with a model of the test's own. `database`: two, if each server reaches it at an address of its own."""
     async with contextlib.AsyncExitStack() as ends:
         made = []
-        for name in ("a", "b"):
-            settings = node(folder / name / "data", model, database)
+        for name, url in zip("ab", (database, database) if isinstance(database, str) else database, strict=True):
+            settings = node(folder / name / "data", model, url)
             server = ServerProcess(zygote, folder / name, settings, hooks=[ON_A_TEST_SERVER])
             made.append(await ends.enter_async_context(server))
             await server.start()

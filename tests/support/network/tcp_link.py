@@ -35,8 +35,9 @@ class Conditions:
     """What every link is forwarded under; may change at any time. `changed` is called when bytes have passed."""
 
     def __init__(self, changed: Callable[[], None]) -> None:
-        self.flowing = asyncio.Event()
-        self.flowing.set()
+        self.flowing = {each: asyncio.Event() for each in BOTH}
+        for flowing in self.flowing.values():
+            flowing.set()
         self.delay_s: dict[Direction, float] = {"up": 0.0, "down": 0.0}
         self.bytes_per_s: dict[Direction, float | None] = {"up": None, "down": None}
         self.forwarded: dict[Direction, int] = {"up": 0, "down": 0}
@@ -68,12 +69,17 @@ class Conditions:
 
 
 class Link:
-    """One connection through the proxy. `closed` is set at its end."""
+    """One connection through the proxy. `closed` is set at its end. `port`: its own, where the server sees it come from. `flowing`:
+    cleared, nothing passes on this one.
+    """
 
     def __init__(
         self, conditions: Conditions, client: socket.socket, server: socket.socket, forget: Callable[["Link"], None]
     ) -> None:
         self.closed = asyncio.Event()
+        self.flowing = asyncio.Event()
+        self.flowing.set()
+        self.port: int = server.getsockname()[1]
         self._conditions = conditions
         self._client = client
         self._server = server
@@ -109,11 +115,16 @@ class Link:
         except OSError:
             self.end(hard=True)
 
+    async def _flows(self, direction: Direction) -> None:
+        while not (self.flowing.is_set() and self._conditions.flowing[direction].is_set()):
+            await self.flowing.wait()
+            await self._conditions.flowing[direction].wait()
+
     async def _read(self, direction: Direction, source: socket.socket, waiting: Waiting) -> None:
         loop = asyncio.get_running_loop()
         data = b"?"
         while data:
-            await self._conditions.flowing.wait()
+            await self._flows(direction)
             data = await loop.sock_recv(source, CHUNK_BYTES)
             await waiting.put((loop.time() + self._conditions.delay_s[direction], data))
             if self._conditions.bytes_per_s[direction] is not None:
@@ -125,14 +136,14 @@ class Link:
             due, data = await waiting.get()
             await asyncio.sleep(max(0.0, due - loop.time()))
             if not data:
-                await self._conditions.flowing.wait()
+                await self._flows(direction)
                 sink.shutdown(socket.SHUT_WR)
                 self._open_ways -= 1
                 if not self._open_ways:
                     self.end(hard=False)
                 return
             while data:
-                await self._conditions.flowing.wait()
+                await self._flows(direction)
                 rate = self._conditions.bytes_per_s[direction]
                 step = len(data) if rate is None else max(1, int(rate * RATE_STEP_S))
                 piece, data = data[:step], data[step:]

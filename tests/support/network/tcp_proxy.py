@@ -8,6 +8,7 @@ In a test:
         await proxy.cut(hard=False)             with FIN: what was sent before arrives
         await proxy.refuse(); await proxy.accept()
         proxy.blackhole(); proxy.flow()         nothing passes, nobody is told; then it goes on where it stopped
+        proxy.blackhole("down"); proxy.blackhole(link=link)         one way; on one link
         proxy.delay(0.1, "down")                seconds; `up` is from client to server; without a direction: both
         proxy.limit_rate(10_000, "down")        bytes a second; None: as fast as it goes
         fired = proxy.cut_after(1_000, "down")  cut the link that carries the 1,000th byte from now
@@ -86,13 +87,21 @@ class TcpProxy:
             self._listener.close()
             self._listener = None
 
-    def blackhole(self) -> None:
-        """Forward nothing either way, not even an end; sockets stay open and new ones are accepted."""
-        self.conditions.flowing.clear()
+    def blackhole(self, direction: Direction | None = None, link: Link | None = None) -> None:
+        """Forward nothing either way or in this direction, not even an end; sockets stay open and new ones are accepted.
+
+        `link`: on this one alone, either way.
+        """
+        if link is not None:
+            link.flowing.clear()
+            return
+        for each in _each(direction):
+            self.conditions.flowing[each].clear()
 
     def flow(self) -> None:
-        """Forward again, from where it stopped."""
-        self.conditions.flowing.set()
+        """Forward everything again, from where it stopped."""
+        for flowing in (*self.conditions.flowing.values(), *(link.flowing for link in self.links)):
+            flowing.set()
 
     def delay(self, seconds: float, direction: Direction | None = None) -> None:
         """Let everything that comes from now on arrive so much later."""

@@ -1,0 +1,108 @@
+"""Watched sessions: one session with clients at two nodes. At its end all views are compared, and each event that was seen is looked up in
+the database.
+"""
+
+import msgspec
+
+from clients.prove.checker import check
+from clients.prove.trace import NEWCOMER, WITNESS
+from protocol import codec
+from protocol import events as ev
+from protocol.content import AssistantMessage
+from protocol.frames import Refused
+from protocol.submissions import UserInput
+from protocol.view import View
+from tests.faults.harness.follower import Follower, Record
+from tests.faults.process.process import ServerProcess
+from tests.support.live import same_view
+from tests.support.polling import eventually
+from tests.support.postgres.databases import Databases
+
+STORED = """
+    SELECT e.seq - e.span, e.seq, e.data FROM events e JOIN sessions s ON s.key = e.session
+    WHERE s.session_id = convert_to('{}', 'UTF8') ORDER BY e.seq
+"""
+
+
+class Watched:
+    """One session with clients at two nodes, judged by the checker of `holdfast prove`."""
+
+    def __init__(self, a: ServerProcess, b: ServerProcess) -> None:
+        self.record = Record()
+        self.nodes = (a, b)
+        self.followers = (Follower("at a", self.record), Follower("at b", self.record))
+
+    async def begin(self, at: int) -> None:
+        """A new one, that the node of this number runs, with a client at each."""
+        owner, other = self.followers[at], self.followers[1 - at]
+        await owner.come(self.nodes[at].ws)
+        other.session_id = owner.session_id
+        await other.come(self.nodes[1 - at].ws)
+
+    async def say(self, at: int, text: str) -> None:
+        """A user input; it is sent again, as its answer asks for, until it is accepted."""
+        follower = self.followers[at]
+
+        async def accepted() -> bool:
+            follower.answers.pop(text[:20], None)
+            await follower.send(UserInput(text=text, id=text[:20]))
+            await follower.until(lambda: text[:20] in follower.answers)
+            answered = follower.answers[text[:20]]
+            assert isinstance(answered, ev.Accepted) or answered.retryable
+            return isinstance(answered, ev.Accepted)
+
+        await eventually(accepted)
+
+    async def refused(self, at: int, text: str) -> Refused:
+        """A user input that must be refused."""
+        follower = self.followers[at]
+        await follower.send(UserInput(text=text, id=text[:20]))
+        await follower.until(lambda: text[:20] in follower.answers)
+        answered = follower.answers.pop(text[:20])
+        assert isinstance(answered, Refused), "it was accepted"
+        return answered
+
+    async def until_seen(self, at: int, *said: str) -> None:
+        """Until the client there sees that the model said this, and no turn runs."""
+        follower = self.followers[at]
+        await follower.until(
+            lambda: not follower.view.turn_id and not follower.view.queued and texts(follower.view) == list(said)
+        )
+
+    async def check(self, databases: Databases, name: str) -> int:
+        """Everybody sees the same, newcomers at both nodes too, and each event that anybody saw is in the database; how many."""
+        late = [Follower(WITNESS, self.record), Follower(NEWCOMER, self.record), Follower("late", self.record)]
+        late[0].position = late[2].position = ("", 0)
+        for one, node in zip(late, (self.nodes[1], self.nodes[0], self.nodes[0]), strict=True):
+            one.session_id = self.followers[0].session_id
+            await one.come(node.ws)
+        await self.followers[0].until(lambda: self.followers[0].view.seq == late[0].view.seq)
+        await self.followers[1].until(lambda: self.followers[1].view.seq == late[0].view.seq)
+        for one in (*late, *self.followers):
+            assert same_view(one.view, late[0].view), one.name
+        stored = databases.execute(STORED.format(self.followers[0].session_id), name)
+        seen = [codec.decode_event(data) for one in self.followers for data in one.seen]
+        for event in seen:
+            assert any(holds(codec.decode_event(bytes(data)), first, last, event) for first, last, data in stored), (
+                event
+            )
+        for one in (*late, *self.followers):
+            await one.go()
+        assert check(self.record.trace) == []
+        return len(seen)
+
+
+def texts(view: View) -> list[str]:
+    """What the model said."""
+    return [one.text for one in view.messages if isinstance(one, AssistantMessage)]
+
+
+def holds(stored: ev.Event, first: object, last: object, event: ev.Event) -> bool:
+    """Whether this stored event, which stands for `first` to `last`, is that event, or was merged of it and others."""
+    assert isinstance(first, int) and isinstance(last, int)
+    if not first <= ev.first_seq(event) <= event.seq <= last:
+        return False
+    if isinstance(event, ev.AssistantChunk) and isinstance(stored, ev.AssistantChunk | ev.AssistantMessageEvent):
+        begin = event.offset - (stored.offset if isinstance(stored, ev.AssistantChunk) else 0)
+        return stored.message_id == event.message_id and stored.text[begin : begin + len(event.text)] == event.text
+    return type(stored) is type(event) and msgspec.structs.replace(stored, first_seq=event.first_seq) == event
