@@ -97,5 +97,7 @@ def records(session_id: str, after: int, last: int, data: Sequence[bytes], merge
         positions = range(after + 1, after + 1 + len(data))
         found = list(map(Record, positions, positions, data))
     if found[-1].seq != last:
-        raise JournalError(f"session {session_id}: of the events from {after + 1} to {last} some are not in the database")
+        raise JournalError(
+            f"session {session_id}: of the events from {after + 1} to {last} some are not in the database"
+        )
     return found

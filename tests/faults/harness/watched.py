@@ -2,6 +2,9 @@
 the database.
 """
 
+import contextlib
+from functools import partial
+
 import msgspec
 
 from clients.prove.checker import check
@@ -12,7 +15,7 @@ from protocol.content import AssistantMessage
 from protocol.frames import Refused
 from protocol.submissions import UserInput
 from protocol.view import View
-from tests.faults.harness.follower import Follower, Record
+from tests.faults.harness.follower import Cut, Follower, Record
 from tests.faults.process.process import ServerProcess
 from tests.support.live import same_view
 from tests.support.polling import eventually
@@ -69,6 +72,36 @@ class Watched:
             lambda: not follower.view.turn_id and not follower.view.queued and texts(follower.view) == list(said)
         )
 
+    async def until_seen_in_part(self, said: str) -> None:
+        """Until both see that the model has said this so far."""
+        for one in self.followers:
+            await one.until(partial(says, one, said))
+
+    async def until_a_tool_says(self, text: str) -> None:
+        """Until both see this in the output of a tool that runs."""
+        for one in self.followers:
+            await one.until(partial(runs, one, text))
+
+    async def until_at_rest(self, at: int) -> None:
+        """Until the client there sees that no turn runs."""
+        view = self.followers[at].view
+        await self.followers[at].until(lambda: not view.turn_id and not view.queued)
+
+    async def come_back(self) -> None:
+        """Once its socket is closed each client comes back with its position."""
+        for one, node in zip(self.followers, self.nodes, strict=True):
+            with contextlib.suppress(Cut):
+                await one.until(lambda: False)
+
+            async def came(one: Follower = one, node: ServerProcess = node) -> bool:
+                try:
+                    await one.come(node.ws)
+                except Cut:
+                    return False
+                return True
+
+            await eventually(came, "a way back")
+
     async def check(self, databases: Databases, name: str) -> int:
         """Everybody sees the same, newcomers at both nodes too, and each event that anybody saw is in the database; how many."""
         late = [Follower(WITNESS, self.record), Follower(NEWCOMER, self.record), Follower("late", self.record)]
@@ -83,9 +116,7 @@ class Watched:
         stored = databases.execute(STORED.format(self.followers[0].session_id), name)
         seen = [codec.decode_event(data) for one in self.followers for data in one.seen]
         for event in seen:
-            assert any(holds(codec.decode_event(bytes(data)), first, last, event) for first, last, data in stored), (
-                event
-            )
+            assert any(holds(first, last, data, event) for first, last, data in stored), event
         for one in (*late, *self.followers):
             await one.go()
         assert check(self.record.trace) == []
@@ -97,9 +128,20 @@ def texts(view: View) -> list[str]:
     return [one.text for one in view.messages if isinstance(one, AssistantMessage)]
 
 
-def holds(stored: ev.Event, first: object, last: object, event: ev.Event) -> bool:
-    """Whether this stored event, which stands for `first` to `last`, is that event, or was merged of it and others."""
-    assert isinstance(first, int) and isinstance(last, int)
+def says(follower: Follower, text: str) -> bool:
+    """Whether the model's message that is open there is this."""
+    return follower.view.open_message is not None and follower.view.open_message.text == text
+
+
+def runs(follower: Follower, text: str) -> bool:
+    """Whether a tool that runs has this in its output there."""
+    return any(text in call.log for call in follower.view.open_calls)
+
+
+def holds(first: object, last: object, data: object, event: ev.Event) -> bool:
+    """Whether what is stored from `first` to `last` is that event, or was merged of it and others."""
+    assert isinstance(first, int) and isinstance(last, int) and isinstance(data, bytes)
+    stored = codec.decode_event(data)
     if not first <= ev.first_seq(event) <= event.seq <= last:
         return False
     if isinstance(event, ev.AssistantChunk) and isinstance(stored, ev.AssistantChunk | ev.AssistantMessageEvent):

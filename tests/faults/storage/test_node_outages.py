@@ -65,8 +65,7 @@ async def test_a_node_that_is_cut_off_one_way_loses_its_sessions_and_nothing_tha
     async with first_by_proxy(zygote, tmp_path, server, own) as (proxy, session):
         await session.begin(at=0)
         await session.say(0, "tell")
-        for one in session.followers:
-            await one.until(lambda one=one: "Once upon" in str(one.view.open_message))
+        await session.until_seen_in_part("Once upon")
         await session.say(1, "and then?")
         await session.followers[0].until(lambda: bool(session.followers[0].view.queued))
         proxy.blackhole(direction)
