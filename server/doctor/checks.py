@@ -106,7 +106,7 @@ async def _one(settings: Settings, title: str, name: str, environ: Mapping[str, 
         return ok(title, "is started with its owner's token, so not by the doctor")
     if not online:
         return ok(title, f"runs {path}" if path else "is reached by its url, which was not asked (--online does)")
-    status = await try_server(name, entry, settings.mcp)
+    status = await try_server(name, entry)
     if status.state != "up":
         return fail(title, status.reason, "start it, or mend its entry in mcpServers; its log says more")
     if not status.tools:

@@ -15,7 +15,7 @@ import msgspec
 
 from agent.tools.base import CALL_ASKER, CallAsker, ToolLog
 from agent.tools.mcp.incoming.messages import OVER_BOUND
-from agent.tools.mcp.settings import McpLimits, McpServer
+from agent.tools.mcp.settings import McpServer
 from agent.util.errors import ToolError
 from agent.util.tasks import TaskOwner
 
@@ -150,14 +150,12 @@ class Calls:
         self,
         name: str,
         entry: McpServer,
-        limits: McpLimits,
         client: "Client",
         check_soon: Callable[[], None],
         down_reason: Callable[[], str],
     ) -> None:
         self._name = name
         self._entry = entry
-        self._limits = limits
         self._client = client
         self._check_soon = check_soon
         self._down_reason = down_reason

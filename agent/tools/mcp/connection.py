@@ -24,7 +24,7 @@ from agent.tools.mcp.incoming.errors import McpServerError, reason
 from agent.tools.mcp.library import LibraryCache
 from agent.tools.mcp.listing import LeftOut, ListedTool, Listing, ListingPace, UsableTools, list_tools, read_tools
 from agent.tools.mcp.questions import elicit, roots_of, sample
-from agent.tools.mcp.settings import McpLimits, McpServer
+from agent.tools.mcp.settings import McpServer
 from agent.tools.mcp.stdio import stdio_transport
 from agent.util.backoff import Backoff
 from agent.util.garbage import import_for_good
@@ -85,7 +85,6 @@ class McpConnection:
         self,
         name: str,
         entry: McpServer,
-        limits: McpLimits,
         token: str | None = None,
         workspace: Path | None = None,
     ) -> None:
@@ -99,7 +98,6 @@ class McpConnection:
         self.attempted = asyncio.Event()
         self.library = LibraryCache()
         self.resources = ResourceWatch(name, self._resources_changed)
-        self._limits = limits
         self._token = token
         self._workspace = workspace if entry.command and not entry.cwd else None
         self._calls: Calls | None = None
@@ -176,7 +174,7 @@ class McpConnection:
         self._is_broken.clear()
         self._wake.clear()
         client = self._make_client(mode)
-        calls = Calls(self.name, self.entry, self._limits, client, self._check_soon, self._down_reason)
+        calls = Calls(self.name, self.entry, client, self._check_soon, self._down_reason)
         listening = TaskOwner(f"mcp/{self.name}")
         try:
             async with AsyncExitStack() as stack:
@@ -211,9 +209,9 @@ class McpConnection:
         if self._workspace is not None:
             entry = msgspec.structs.replace(entry, cwd=str(self._workspace))
         if self.entry.command:
-            transport: Any = stdio_transport(self.name, entry, self._token, self._limits, self._lost)
+            transport: Any = stdio_transport(self.name, entry, self._token, self._lost)
         else:
-            transport = http_transport(self.entry, self._token, self._limits, self._lost, self._stream_ended)
+            transport = http_transport(self.entry, self._token, self._lost, self._stream_ended)
         return Client(
             transport,
             mode=mode,

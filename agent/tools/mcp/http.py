@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from agent.tools.mcp import stdio
-from agent.tools.mcp.settings import McpLimits, McpServer
+from agent.tools.mcp.settings import McpServer
 from agent.util.tls import trusted
 
 
@@ -21,7 +21,6 @@ def request_headers(entry: McpServer, token: str | None) -> dict[str, str]:
 async def http_transport(
     entry: McpServer,
     token: str | None,
-    limits: McpLimits,
     on_lost: Callable[[str], None],
     on_stream_end: Callable[[], None],
 ) -> AsyncIterator[tuple[Any, Any]]:

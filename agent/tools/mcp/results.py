@@ -14,7 +14,6 @@ import msgspec
 
 from agent.tools.base import ToolResult
 from agent.tools.mcp.incoming.files import take
-from agent.tools.mcp.settings import McpLimits
 from agent.workspace.files import SandboxError
 from agent.workspace.paths import shown
 
@@ -54,10 +53,9 @@ RESOURCE_CHARS_MAX = 10_000
 class ResultReader:
     """Reads the results of one tool's calls. `save`: writes files. `tool`: the name that files without one get."""
 
-    def __init__(self, tool: str, save: SaveFile, limits: McpLimits) -> None:
+    def __init__(self, tool: str, save: SaveFile) -> None:
         self._tool = tool
         self._save_file = save
-        self._limits = limits
 
     async def read(self, result: "CallToolResult") -> ToolResult:
         """The tool result; files in it are saved. Never raises because of what a server sent."""

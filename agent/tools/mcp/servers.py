@@ -47,7 +47,7 @@ class McpServers:
         self._entries = {name: entry for name, entry in servers.items() if not entry.disabled}
         self._limits = limits
         self._shared = {
-            name: McpConnection(name, entry, limits, workspace=folder and folder / folder_name(name))
+            name: McpConnection(name, entry, workspace=folder and folder / folder_name(name))
             for name, entry in self._entries.items()
             if entry.is_shared
         }
@@ -96,11 +96,11 @@ class McpServers:
         if not self._entries and not clients:
             return None
         own = [
-            McpConnection(name, entry, self._limits, token if entry.owner_token else None, workspace)
+            McpConnection(name, entry, token if entry.owner_token else None, workspace)
             for name, entry in self._entries.items()
             if not entry.is_shared
         ]
-        own += [McpConnection(name, entry, self._limits, None, workspace) for name, entry in clients.items()]
+        own += [McpConnection(name, entry, None, workspace) for name, entry in clients.items()]
         return SessionServers(list(self._shared.values()), own, self._limits, user_id, taken, save)
 
 
@@ -110,9 +110,9 @@ def folder_name(server: str) -> str:
     return server if safe == server else f"{safe}-{hashlib.sha256(server.encode()).hexdigest()[:8]}"
 
 
-async def try_server(name: str, entry: McpServer, limits: McpLimits) -> McpStatus:
+async def try_server(name: str, entry: McpServer) -> McpStatus:
     """Connect once, close the connection, and return its status."""
-    connection = McpConnection(name, entry, limits)
+    connection = McpConnection(name, entry)
     connection.start()
     try:
         await connection.attempted.wait()
@@ -198,7 +198,7 @@ class SessionServers:
         return self._library(redactor)
 
     def _library(self, redactor: Redactor) -> SessionLibrary:
-        reader = ResultReader("resource", self._save, self._limits)
+        reader = ResultReader("resource", self._save)
         return SessionLibrary(self._all, self._user_id, reader, redactor)
 
     def _start(self) -> None:
@@ -222,7 +222,7 @@ class SessionServers:
             if identity not in listed:
                 continue
             connection, tool = listed[identity]
-            reader = ResultReader(tool.name, self._save, self._limits)
+            reader = ResultReader(tool.name, self._save)
             tools[name] = McpTool(name, tool, connection, self._user_id, reader, offered=name in given)
         hidden = {name: tool for name, tool in tools.items() if name not in given}
         if hidden:

@@ -22,7 +22,7 @@ import msgspec
 from agent.tools.mcp.incoming.errors import McpServerError
 from agent.tools.mcp.incoming.pace import Lines, Pace, TooLong
 from agent.tools.mcp.incoming.reading import MessageReader
-from agent.tools.mcp.settings import McpLimits, McpServer
+from agent.tools.mcp.settings import McpServer
 from agent.util.processes import Launch, Process, start_process
 from agent.util.tasks import TaskOwner
 
@@ -78,7 +78,7 @@ def make_workspace(folder: Path) -> None:
 
 @asynccontextmanager
 async def stdio_transport(
-    name: str, entry: McpServer, token: str | None, limits: McpLimits, ended: Callable[[str], None]
+    name: str, entry: McpServer, token: str | None, ended: Callable[[str], None]
 ) -> AsyncIterator[tuple[Any, Any]]:
     """The transport that the MCP client takes. `ended` gets the reason when the process ends by itself.
 
@@ -87,7 +87,7 @@ async def stdio_transport(
     import anyio
     from mcp.shared.message import SessionMessage
 
-    process = await _Process.start(name, entry, token, limits)
+    process = await _Process.start(name, entry, token)
     arriving, read_stream = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write_stream, leaving = anyio.create_memory_object_stream[SessionMessage](0)
     tasks = TaskOwner(f"mcp/{name}")
@@ -125,19 +125,18 @@ async def _finish(ending: "asyncio.Task[None]") -> None:
 class _Process:
     """The process of the supervisor, which runs the server's process."""
 
-    def __init__(self, name: str, process: Process, lifeline: int, limits: McpLimits) -> None:
+    def __init__(self, name: str, process: Process, lifeline: int) -> None:
         assert process.stderr is not None
         self._name = name
         self._process = process
         self._stdin, self._stdout, self._stderr = process.stdin, process.stdout, process.stderr
         self._lifeline: int | None = lifeline
-        self._limits = limits
         self._reader = MessageReader()
         self._bad_lines = 0
         self._ending = False
 
     @classmethod
-    async def start(cls, name: str, entry: McpServer, token: str | None, limits: McpLimits) -> "_Process":
+    async def start(cls, name: str, entry: McpServer, token: str | None) -> "_Process":
         path = program(entry, os.environ)
         if path is None:
             raise McpServerError("its command is not on the PATH")
@@ -162,7 +161,7 @@ class _Process:
             raise
         finally:
             os.close(held)
-        return cls(name, process, lifeline, limits)
+        return cls(name, process, lifeline)
 
     async def read(self, arriving: Any, ended: Callable[[str], None]) -> None:
         """Read its messages, one per line. A line that is not a message is ignored."""

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from agent.tools.mcp import McpLimits, try_server
+from agent.tools.mcp import try_server
 from server.config.server import ServerSettings
 from server.config.settings import Settings
 from tests.unit.agent.tools.mcp.servers import entry, running_servers, scripted
@@ -78,7 +78,7 @@ async def test_one_odd_tool_does_not_take_the_others_away_and_is_named(tmp_path:
         "task": "it can only be called as a task, which is not supported",
         "text": "its arguments are not an object",
     }
-    assert (await try_server("odd", server, McpLimits())).left_out == status.left_out
+    assert (await try_server("odd", server)).left_out == status.left_out
 
 
 async def test_required_arguments_with_a_default_need_not_be_given(tmp_path: Path) -> None:
@@ -142,9 +142,7 @@ async def test_a_server_that_lets_nobody_in_is_quoted_without_secrets(tmp_path: 
         app = Starlette(routes=[Route("/mcp", _Refuse(words), methods=["GET", "POST"])])
         async with serving(app, settings) as server:
             url = f"http://127.0.0.1:{server.port}/mcp"
-            status = await try_server(
-                "shut", entry(url=url, headers={"Authorization": "Bearer of-the-config"}), McpLimits()
-            )
+            status = await try_server("shut", entry(url=url, headers={"Authorization": "Bearer of-the-config"}))
         assert (status.state, status.reason) == ("down", reason)
 
 

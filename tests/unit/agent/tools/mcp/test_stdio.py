@@ -10,7 +10,6 @@ import psutil
 import pytest
 
 from agent.tools import WorkspaceLimits
-from agent.tools.mcp.settings import McpLimits
 from agent.tools.mcp.stdio import stdio_transport
 from agent.tools.plan import PlanTool
 from agent.util.tasks import TaskOwner
@@ -200,11 +199,10 @@ async def test_the_process_and_all_it_started_end_with_the_connection(tmp_path: 
 async def test_the_process_ends_also_where_its_connection_breaks_off_in_a_scope_that_is_cancelled(
     tmp_path: Path,
 ) -> None:
+    built_in("mcp", {"stop_wait_s": 0.2})
     server, reasons = odd("--stubborn", folder=tmp_path), list[str]()
     with anyio.CancelScope() as scope:
-        async with stdio_transport(
-            "odd", server, None, McpLimits(**built_in("mcp", {"stop_wait_s": 0.2})), reasons.append
-        ):
+        async with stdio_transport("odd", server, None, reasons.append):
             await eventually(lambda: noted(tmp_path, "child"), "its child")
             scope.cancel()
             await anyio.sleep_forever()
@@ -212,12 +210,11 @@ async def test_the_process_ends_also_where_its_connection_breaks_off_in_a_scope_
 
 
 async def test_the_process_ends_also_where_its_end_is_cancelled(tmp_path: Path, tasks: TaskOwner) -> None:
+    built_in("mcp", {"stop_wait_s": 0.2})
     server, up = odd("--stubborn", folder=tmp_path), asyncio.Event()
 
     async def connected() -> None:
-        async with stdio_transport(
-            "odd", server, None, McpLimits(**built_in("mcp", {"stop_wait_s": 0.2})), lambda why: None
-        ):
+        async with stdio_transport("odd", server, None, lambda why: None):
             await eventually(lambda: noted(tmp_path, "child") and noted(tmp_path, "started"), "its child")
             up.set()
             await asyncio.Event().wait()
