@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from benchmarks.figures import (
     ages,
+    ahp,
     cpu,
     deflate,
     floor,
@@ -25,6 +26,7 @@ FIGURES: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "floor": floor.measure,
     "frames": frames.measure,
     "deflate": deflate.measure,
+    "ahp": ahp.measure,
     "replay": replay.measure,
     "startup": startup.measure,
     "memory": memory.measure,
