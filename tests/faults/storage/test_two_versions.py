@@ -148,6 +148,7 @@ async def test_servers_are_upgraded_one_after_the_other_and_no_turn_ends_and_no_
                         for one in (at_older, at_newer):
                             await one.synced()
                             await one.send(UserInput(text="and then?"))
+                        for one in (far, near, at_older, at_newer):
                             for _ in range(2):
                                 assert isinstance(await one.until_type(*DONE), ev.TurnComplete)
                 async with client(a, talker.ready.session_id, after=0) as whole:
