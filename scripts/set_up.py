@@ -35,6 +35,7 @@ NODE_LOCKS = [
         "support/npm/mcp",
         "support/npm/packages",
         "support/npm/prove",
+        "support/npm/vscode",
         "support/npm/wscat",
         "unit/clients/web",
     )

