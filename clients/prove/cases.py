@@ -29,12 +29,9 @@ from clients.prove.steps import (
 
 Make = Callable[[random.Random], list[Step]]
 
-KILLS = 8
-"""Kills in one run of the case that kills at the pieces that are sent; there are twenty-eight pieces."""
-
-_PIECES = [
-    (what, piece) for what, count in (("text", 12), ("asks", 6), ("approved", 10)) for piece in range(1, count + 1)
-]
+APPENDS = (("text", 9), ("asks", 4), ("approved", 12))
+"""Parts of a conversation, each with at least as many appends as a server makes in it: a text, a call until it asks, and the rest
+of its turn. Beyond the last one nothing is sent, and nothing is done."""
 
 POSITIONS = 24
 """Positions from which a recorded session is resumed in one case."""
@@ -222,16 +219,21 @@ def _killed(stop: type[Kill] | type[Restart]) -> Make:
     return make
 
 
-def _killed_at_a_piece(rng: random.Random) -> list[Step]:
-    """Each seed takes some of the pieces that a turn has for two clients: before a call's approval, behind it, and of a text."""
-    steps: list[Step] = [Open("one"), Open("two", at="start", msgpack=True)]
-    for place, (words, piece) in enumerate(rng.sample(_PIECES, KILLS)):
-        text = "delete" if words != "text" else "hello tokens=6 every_ms=5"
-        steps += [Say("one", f"say-{place}", text), *([Kill(piece)] if words != "approved" else [])]
-        if words != "text":
-            steps += [Until("one", "approval"), Answer("one", f"answer-{place}")]
-        steps += [*([Kill(piece)] if words == "approved" else []), *_rest("one"), *_rest("two")]
-    return steps
+def _at_each_append(stop: Callable[[random.Random, int], Step]) -> Make:
+    """`stop`: what is done at a piece. Two clients get each append as a piece each: the seed says at which of them, and in which order."""
+
+    def make(rng: random.Random) -> list[Step]:
+        steps: list[Step] = [Open("one"), Open("two", at="start", msgpack=True)]
+        places = [(part, append) for part, count in APPENDS for append in range(1, count + 1)]
+        for place, (part, append) in enumerate(rng.sample(places, len(places))):
+            at = stop(rng, 2 * append - rng.randrange(2))
+            words = "hello tokens=6 every_ms=5" if part == "text" else "delete"
+            asked: list[Step] = [Until("one", "approval"), Answer("one", f"answer-{place}")] if part != "text" else []
+            steps += [Say("one", f"say-{place}", words), *([*asked, at] if part == "approved" else [at, *asked])]
+            steps += [*_rest("one"), *_rest("two")]
+        return steps
+
+    return make
 
 
 def _killed_in_approval(rng: random.Random) -> list[Step]:
@@ -298,7 +300,21 @@ CASES: Sequence[Case] = (
     case("slow_and_stalled_readers", "who reads slowly comes back and misses nothing", _slow_and_stalled),
     case("hostile_frames", "what is no submission changes nothing for others", _hostile_frames),
     case("killed_in_a_turn", "a server that is killed comes back with all that was seen", _killed(Kill)),
-    case("killed_at_a_piece", "wherever a kill stops what is sent, all that was stored comes", _killed_at_a_piece),
+    case(
+        "killed_at_each_append",
+        "wherever a kill stops what is sent, all that was stored comes",
+        _at_each_append(lambda rng, piece: Kill(piece)),
+    ),
+    case(
+        "stopped_at_each_append",
+        "wherever a stop ends what is sent, all that was stored comes",
+        _at_each_append(lambda rng, piece: Restart(piece)),
+    ),
+    case(
+        "held_at_each_append",
+        "wherever a server is held, it goes on where it was",
+        _at_each_append(lambda rng, piece: Pause(rng.uniform(0.05, 0.3), piece)),
+    ),
     case("killed_while_an_approval_waits", "an approval still waits after a kill", _killed_in_approval),
     case("killed_while_sending", "a submission whose answer was lost by a kill is done once", _killed_while_sending),
     case("stopped_in_a_turn", "a server that is stopped and started loses nothing", _killed(Restart)),

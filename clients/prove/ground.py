@@ -63,19 +63,17 @@ class Ground:
         match step:
             case st.Kill():
                 await program.kill()
-                self.done(
-                    f"the server was killed at piece {step.piece} of what it sent"
-                    if step.piece
-                    else "the server was killed"
-                )
+                self.done(f"the server was killed{_at(step.piece)}")
                 self._links.free()
                 await program.start()
             case st.Restart():
                 await program.stop()
-                self.done("the server was stopped")
+                self.done(f"the server was stopped{_at(step.piece)}")
+                self._links.free()
                 await program.start()
             case st.Pause():
-                self.done(f"the server was stopped (SIGSTOP) for {step.seconds:g} s")
+                self.done(f"the server was stopped (SIGSTOP) for {step.seconds:g} s{_at(step.piece)}")
+                self._links.free()
                 await program.pause(step.seconds)
             case st.Save():
                 await program.stop()
@@ -87,3 +85,7 @@ class Ground:
                 program.put_back()
                 self._trace.append(Done("the server's data was put back", restored=True))
                 await program.start()
+
+
+def _at(piece: int) -> str:
+    return f" at piece {piece} of what it sent" if piece else ""

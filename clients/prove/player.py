@@ -73,9 +73,12 @@ class _Player:
                 await self._until(step)
             case st.Stall():
                 await self._stall(step)
-            case st.Kill(piece=piece) if piece:
-                await self._catch(piece)
-                await self._ground.take(step)
+            case st.Kill(piece=piece) | st.Restart(piece=piece) | st.Pause(piece=piece) if piece:
+                if await self._catch(piece):
+                    await self._ground.take(step)
+                else:
+                    self._links.catch(0, lambda: None)
+                    self._ground.done(f"fewer than {piece} pieces were sent")
             case _:
                 await self._ground.take(step)
 
@@ -171,8 +174,8 @@ class _Player:
         await asyncio.sleep(step.seconds)
         one.stalled.set()
 
-    async def _catch(self, piece: int) -> None:
-        """Until the server sends this piece of data, or nothing more comes."""
+    async def _catch(self, piece: int) -> bool:
+        """Wait until the server sends this piece of data, or nothing more comes; whether it was sent."""
         caught = False
 
         def catch() -> None:
@@ -183,3 +186,4 @@ class _Player:
         self._links.catch(piece, catch)
         one = next(iter(self._attendees.values()))
         await self._wait(one, lambda it: caught or self._rests(it), "the session to come to rest")
+        return caught

@@ -100,20 +100,23 @@ class Free(msgspec.Struct, frozen=True, tag="free"):
 class Kill(msgspec.Struct, frozen=True, tag="kill", omit_defaults=True):
     """Kill the server (SIGKILL) and start it again: at once, or when it sends this piece of data to a client, counted from now.
 
-    The client does not get that piece: what it says may be stored, and nobody saw it. If less is sent, it is killed at rest.
+    The client does not get that piece: what it says may be stored, and nobody saw it. If less is sent, nothing is done.
     """
 
     piece: int = 0
 
 
-class Pause(msgspec.Struct, frozen=True, tag="pause"):
-    """Stop the server (SIGSTOP) for so long, and let it go on."""
+class Pause(msgspec.Struct, frozen=True, tag="pause", omit_defaults=True):
+    """Stop the server (SIGSTOP) for so long, and let it go on: at once, or at a piece of data, as `Kill`. Then connections are reset meanwhile."""
 
     seconds: float
+    piece: int = 0
 
 
-class Restart(msgspec.Struct, frozen=True, tag="restart"):
-    """Stop the server (SIGTERM) and start it again."""
+class Restart(msgspec.Struct, frozen=True, tag="restart", omit_defaults=True):
+    """Stop the server (SIGTERM) and start it again: at once, or at a piece of data, as `Kill`."""
+
+    piece: int = 0
 
 
 class Save(msgspec.Struct, frozen=True, tag="save"):

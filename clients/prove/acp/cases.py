@@ -36,7 +36,14 @@ def _cancelled(rng: random.Random) -> list[Step]:
             Until("one", "events", rng.randrange(5, 40)),
             Interrupt("one", f"stop-{number}"),
         ]
-        steps += [Until("one", "rest"), Restart()]
+        steps += [Until("one", "rest")]
+    return steps
+
+
+def _prompts_in_order(rng: random.Random) -> list[Step]:
+    steps: list[Step] = [Open("one")]
+    for say in (_say(0, rng.randrange(5, 60)), Say("one", "say-1", "delete a file"), _say(2, rng.randrange(5, 60))):
+        steps += [say, Until("one", "rest")]
     return steps
 
 
@@ -53,6 +60,7 @@ CASES: Sequence[Case] = (
     Case("killed_between_turns", "what was said before a kill is there after it", _between_turns(Kill()), False),
     Case("killed_in_a_turn", "what was shown of an answer before a kill is there after it", _killed, False),
     Case("cancelled", "a prompt that is cancelled is answered, and what was said stays", _cancelled, False),
+    Case("prompts_in_order", "each prompt has its answer, and each call one end", _prompts_in_order, False),
     Case("odd_lines", "what is no request changes nothing for others", _odd_lines, False),
 )
-"""All cases, in the order in which they run. The agent is always started by its command."""
+"""All cases, in the order in which they run. The agent is always started by its command. The last three need no `loadSession`."""

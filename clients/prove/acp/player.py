@@ -13,7 +13,7 @@ from clients.prove import steps as st
 from clients.prove.acp.agent import Agent, Gone
 from clients.prove.acp.transcript import Transcript
 from clients.prove.attendee import Changes, Refusal
-from clients.prove.ground import Target
+from clients.prove.ground import NotPromised, Target
 from clients.prove.model import MODEL, ScriptedModel
 from clients.prove.player import AFTERWARDS_S
 from clients.prove.trace import WITNESS, Closed, Done, Entry, Opened, Received, Sent, Waited
@@ -31,19 +31,26 @@ CLIENT = {"name": "holdfast-prove", "version": "1"}
 
 
 async def play(target: Target, steps: Sequence[st.Step]) -> list[Entry]:
-    """The trace of these steps with an agent whose command is the target's URL. Raises `Refusal` if it cannot load sessions."""
+    """The trace of these steps with an agent whose command is the target's URL. Raises `Refusal`, `NotPromised`."""
     trace: list[Entry] = []
     model = ScriptedModel()
+    lacks = ""
     with tempfile.TemporaryDirectory(prefix="holdfast-prove-") as folder:
         async with model.running(), owned_tasks() as start:
             player = _Player(target, Path(folder), model.api_base, trace, start)
             try:
                 for step in steps:
+                    if isinstance(step, st.Kill | st.Restart) and not player.loads:
+                        lacks = "it cannot load sessions (`loadSession`)"
+                        break
                     if not player.stuck:
                         await player.take(step)
-                await player.end()
+                else:
+                    await player.end()
             finally:
                 await player.leave()
+    if lacks:
+        raise NotPromised(lacks)
     return trace
 
 
@@ -64,6 +71,8 @@ class _Player:
         self._transcript = Transcript(self._prompts, self._cut)
         self._asked = ""
         self._updates = 0
+        self._shown: list[ev.Event] = []
+        self.loads = True
         self.stuck = False
 
     async def take(self, step: st.Step) -> None:
@@ -94,11 +103,18 @@ class _Player:
                 raise NotImplementedError(step)
 
     async def end(self) -> None:
-        """Start the agent anew, and have a witness load the session."""
+        """Start the agent anew, and have a witness load the session. If it cannot, what the client has is all there is."""
         await self._wait(lambda: not self._asked, "the answer to the prompt")
-        if self._agent is not None:
-            await self._stop(None)
+        if self._agent is None:
+            return
+        await self._stop(None)
+        if self.loads:
             await self._open(WITNESS)
+            return
+        shown, self._client = self._shown, WITNESS
+        self._trace.append(Opened(WITNESS, 0))
+        for frame in (opening(), *shown, Synced(seq=len(shown))):
+            self._receive(frame)
 
     async def leave(self) -> None:
         """End the agent."""
@@ -137,10 +153,7 @@ class _Player:
                 can = await self._result(
                     "initialize", {"protocolVersion": 1, "clientInfo": CLIENT, "clientCapabilities": {}}
                 )
-                if not can.get("agentCapabilities", {}).get("loadSession"):
-                    raise Refusal(
-                        "the agent cannot load sessions (`loadSession`), so it promises nothing that could be tried"
-                    )
+                self.loads = bool(can.get("agentCapabilities", {}).get("loadSession"))
                 place: dict[str, Any] = {"cwd": str(self._folder), "mcpServers": []}
                 if self._session:
                     await self._result("session/load", {**place, "sessionId": self._session})
@@ -201,6 +214,7 @@ class _Player:
         self._trace.append(Waited(self._client, what, seconds))
 
     def _events(self, events: Sequence[ev.Event]) -> None:
+        self._shown += events
         for event in events:
             self._receive(event)
 

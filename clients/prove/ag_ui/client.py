@@ -53,7 +53,8 @@ class Client:
         self.asks, self.waits = True, []
         try:
             while not self._leaving:
-                if await self._ask(run_id or f"run-{secrets.token_hex(6)}", resume):
+                over = await self._ask(run_id or f"run-{secrets.token_hex(6)}", resume)
+                if over and (self.waits or not self.conversation.run_calls()):
                     break
                 await asyncio.sleep(COME_BACK_S)
         except Refusal as refusal:

@@ -33,6 +33,13 @@ class Conversation:
         if all(one["id"] != message_id for one in self.messages):
             self.messages.append({"id": message_id, "role": "user", "content": text})
 
+    def run_calls(self) -> bool:
+        """Give the calls that have no result one, as a client does whose tools they are; whether there are any."""
+        answered = {one.get("toolCallId") for one in self.messages}
+        own = [call_id for call_id in sorted(self.calls) if call_id not in answered]
+        self.messages += [{"id": f"result-{one}", "role": "tool", "content": "done", "toolCallId": one} for one in own]
+        return bool(own)
+
     def take(self, event: Event) -> None:
         """Put an event of a run into the messages."""
         match event:

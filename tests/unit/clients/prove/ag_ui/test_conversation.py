@@ -58,3 +58,10 @@ def test_what_was_said_is_said_once() -> None:
     one.said("say", "hello")
     one.said("say", "hello")
     assert len(one.messages) == 1
+
+
+def test_a_call_without_a_result_is_run_by_the_client_once() -> None:
+    conversation = Conversation()
+    conversation.take({"type": "TOOL_CALL_START", "toolCallId": "c", "toolCallName": "ask"})
+    assert conversation.run_calls() and not conversation.run_calls()
+    assert conversation.messages[-1] == {"id": "result-c", "role": "tool", "content": "done", "toolCallId": "c"}
