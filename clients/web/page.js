@@ -359,7 +359,7 @@ ${fence}`}function fileName(title){return title.replace(/[^\p{L}\p{N}_-]+/gu,"-"
       <select value=${settings.value[name]} onChange=${event=>choose({[name]:event.target.value})}>
         ${choices.map(([value,words])=>html`<option key=${value} value=${value}>${words}</option>`)}
       </select></label>`)}
-    <${Notifications} />
+    ${!guest.value&&html`<${Notifications} />`}
     <p class="faint">They are kept in this browser.</p>
     ${!guest.value&&html`<${Instructions} session=${current.value} />`}
   <//>`}function Notifications(){let[fault,setFault]=d2(""),changed=async({target})=>{let{Notification:Notification2}=globalThis,given=target.checked?Notification2?await Notification2.requestPermission():"none":"";setFault(given==="none"?"This browser has no notifications for this page.":given==="denied"?"The browser does not allow them for this page: change that in its settings for this site.":""),choose({notify:given==="granted"?"yes":"no"})};return html`<label class="setting-check"><input type="checkbox" checked=${settings.value.notify==="yes"} onChange=${changed} /> <span>Notify me when an answer is complete or a call waits for me, while I do not look at this page</span></label>

@@ -30,6 +30,19 @@ async def test_a_change_is_a_diff_with_its_counts(tabs: Tabs, tmp_path: Path) ->
         await at.at_rest()
 
 
+async def test_an_edit_that_failed_counts_no_lines(tabs: Tabs, tmp_path: Path) -> None:
+    edit = Call("edit", {"path": "a.py", "old_string": "return 1", "new_string": "return 2"})
+    async with scene(tabs, tmp_path, [calls(edit), text("There is no such file.")], settings=FREELY) as at:
+        await at.chat.say("change it")
+        await expect(at.chat.answers).to_have_text("There is no such file.")
+        card = at.chat.tools.locator(".tool")
+        await expect(card).to_have_attribute("data-state", "failed")
+        await card.locator("summary").click()
+        await expect(card.locator(".tool-output, pre").first).to_be_hidden()
+        await expect(card.locator(".tool-brief")).to_have_count(0)
+        await at.at_rest()
+
+
 async def test_a_written_file_is_highlighted_with_its_whole_text(tabs: Tabs, tmp_path: Path) -> None:
     code = 'def hello(name: str) -> None:\n    print(f"hello {name}")\n'
     async with scene(tabs, tmp_path, [calls(write("hello.py", code)), text("Done.")], settings=FREELY) as at:

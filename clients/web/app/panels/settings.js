@@ -23,7 +23,7 @@ export function SettingsPanel() {
       <select value=${settings.value[name]} onChange=${(/** @type {any} */ event) => choose({ [name]: event.target.value })}>
         ${choices.map(([value, words]) => html`<option key=${value} value=${value}>${words}</option>`)}
       </select></label>`)}
-    <${Notifications} />
+    ${!guest.value && html`<${Notifications} />`}
     <p class="faint">They are kept in this browser.</p>
     ${!guest.value && html`<${Instructions} session=${current.value} />`}
   <//>`;
