@@ -1,4 +1,4 @@
-"""Page: its first paint in Chromium, and the longest frame while a long answer streams in."""
+"""Page: its first paint in Chromium, and the longest frame while a long answer streams in, one of a table too."""
 
 import asyncio
 from statistics import median
@@ -38,6 +38,8 @@ def paid_out(depth: float, sea: float) -> float:
 ```
 
 """
+HEAD = "| n | a | b | c |\n|---|---|---|---|\n"
+ROW = "| 1204 | 77192 | 604811 | 31 |\n"
 WATCH = """() => {
   const seen = (globalThis.frames = { count: 0, longest: 0, over: 0 });
   const channel = new MessageChannel();
@@ -72,9 +74,14 @@ async def measure(loads: int = LOADS, tokens: int = TOKENS) -> list[Row]:
     if chromium() is None:
         print(MISSING, end=" ", flush=True)
         return []
-    async with ScriptedModel([answer(tokens)]) as model, server(model.api_base, MODEL) as target, browsing() as browser:
+    async with (
+        ScriptedModel([answer(tokens, PASSAGE), answer(tokens, ROW, HEAD)]) as model,
+        server(model.api_base, MODEL) as target,
+        browsing() as browser,
+    ):
         paints = [await first_paint_ms(browser, target.address) for _ in range(loads)]
         longest, over, count = await frames(browser, target.address)
+        table_longest, table_over, table_count = await frames(browser, target.address)
     return [
         Row(
             figure="the page: from its address to its first paint, nothing kept by the browser",
@@ -90,12 +97,19 @@ async def measure(loads: int = LOADS, tokens: int = TOKENS) -> list[Row]:
             bound=f"≤ {FRAME_MAX_MS:g} ms ({over} over)",
             within=longest <= FRAME_MAX_MS,
         ),
+        Row(
+            figure=f"the page: the longest of {table_count:,} frames, while one table of {tokens:,} tokens streams in",
+            ours=table_longest,
+            unit="ms",
+            bound=f"≤ {FRAME_MAX_MS:g} ms ({table_over} over)",
+            within=table_longest <= FRAME_MAX_MS,
+        ),
     ]
 
 
-def answer(tokens: int) -> Answer:
-    """So many tokens of markdown with everything in it."""
-    text = PASSAGE * (tokens * TOKEN_CHARS // len(PASSAGE) + 1)
+def answer(tokens: int, passage: str, before: str = "") -> Answer:
+    """So many tokens of a passage, again and again."""
+    text = before + passage * (tokens * TOKEN_CHARS // len(passage) + 1)
     size = BURST * TOKEN_CHARS
     steps: list[Step] = [Text(text[at : at + size], BURST_S) for at in range(0, tokens * TOKEN_CHARS, size)]
     return stream(*steps, Finish(), Usage())

@@ -20,6 +20,12 @@ BUSY = [
 ]
 SCREENS = {"small phone": (320, 568), "phone": (390, 760), "small tablet": (780, 1000), "tablet": (820, 1180)}
 
+SAME_SIDES = """() => {
+  const [code, field] = [...document.querySelectorAll(".code"), document.querySelector(".composer")].slice(-2);
+  const [one, other] = [code.getBoundingClientRect(), field.getBoundingClientRect()];
+  return Math.abs(one.left - other.left) < 1 && Math.abs(one.right - other.right) < 1;
+}"""
+
 
 @in_the_long_form
 async def test_a_long_title_gives_way_to_the_names_beside_it(tabs: Tabs, tmp_path: Path) -> None:
@@ -51,6 +57,24 @@ async def test_all_controls_are_on_the_screen_while_much_waits(tabs: Tabs, tmp_p
             await control.scroll_into_view_if_needed()
             await expect(control).to_be_in_viewport(ratio=0.99)
         await expect(page.get_by_role("feed")).to_be_in_viewport()
+
+
+async def test_the_field_stands_under_the_column_and_long_code_can_be_folded(tabs: Tabs, tmp_path: Path) -> None:
+    code = "\n".join(f"line {number}" for number in range(60))
+    async with scene(tabs, tmp_path, [text(f"```\nshort\n```\n\n```\n{code}\n```")]) as at:
+        page = at.chat.page
+        await at.chat.say("show me code")
+        await at.chat.idle()
+        short, long = page.locator(".code").first, page.locator(".code").last
+        for width in (1440, 820, 390):
+            await page.set_viewport_size({"width": width, "height": 900})
+            await page.wait_for_function(SAME_SIDES)
+        await expect(short.get_by_role("button", name="Fold")).to_be_hidden()
+        whole = await long.evaluate("(one) => one.clientHeight")
+        await long.get_by_role("button", name="Fold").click()
+        assert await long.evaluate("(one) => one.clientHeight") < whole / 2
+        await long.get_by_role("button", name="Fold").click()
+        assert await long.evaluate("(one) => one.clientHeight") == whole
 
 
 @in_the_long_form

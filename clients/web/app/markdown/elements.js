@@ -11,6 +11,8 @@ const LINKS = new Set(["http:", "https:", "mailto:"]);
 const WRITTEN = new Set("h3 h4 h5 h6 ul ol blockquote section".split(" "));
 /** Their content is not made of their node's children. */
 const WHOLE = new Set(["math", "img", "input", "sup", "pre"]);
+/** Code of more lines can be folded; the stylesheet shows about as many then. */
+const FOLDED_LINES = 16;
 
 /**
  * The address, if it may be a link.
@@ -75,6 +77,15 @@ function quietButton(into, name, text) {
   button.setAttribute("type", "button");
   button.dataset[name] = "code";
   button.textContent = text;
+}
+
+/** Of a block of code. @param {HTMLElement} code @returns {HTMLElement} */
+const foldButton = (code) => /** @type {HTMLElement} */ (code.closest(".code")?.querySelector("[data-fold]"));
+
+/** Code to which nothing is added: in colours, and to be folded if it is long. @param {HTMLElement} code @param {string} language */
+function completed(code, language) {
+  foldButton(code).hidden = (code.textContent ?? "").split("\n").length <= FOLDED_LINES;
+  highlight(code, language);
 }
 
 /** @param {HTMLElement} link @param {string} href */
@@ -158,13 +169,15 @@ export class ElementMaker {
     head.appendChild(element("span", "code-lang")).textContent = language;
     const buttons = head.appendChild(element("span"));
     if (language === "mermaid") quietButton(buttons, "diagram", "Diagram");
+    quietButton(buttons, "fold", "Fold");
     quietButton(buttons, "wrap", "Wrap");
     quietButton(buttons, "copy", "Copy");
     const pre = block.appendChild(element("pre"));
     pre.tabIndex = 0;
     const code = pre.appendChild(element("code"));
     addCode(code, String(node.children[0]));
-    if (node.complete) highlight(code, language);
+    if (node.complete) completed(code, language);
+    else foldButton(code).hidden = true;
     return block;
   }
 
@@ -239,7 +252,7 @@ export class ElementMaker {
       code.replaceChildren();
       addCode(code, text);
     }
-    if (after.complete && (!before.complete || from !== to)) highlight(code, (after.attrs?.language ?? "").toLowerCase());
+    if (after.complete && (!before.complete || from !== to)) completed(code, (after.attrs?.language ?? "").toLowerCase());
   }
 }
 

@@ -122,6 +122,8 @@ export class VirtualList extends Component {
   #resized(entries) {
     const list = this.scroller.current;
     if (!list) return;
+    // What is below the list stands under its column, whose sides are as wide as a scrollbar.
+    document.documentElement.style.setProperty("--gutter", `${(list.offsetWidth - list.clientWidth) / 2}px`);
     let shift = 0;
     let changed = list.clientHeight !== this.#seen;
     this.#seen = list.clientHeight;

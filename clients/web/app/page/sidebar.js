@@ -21,6 +21,7 @@ const LISTED = 100;
 const NEAR_PX = 600;
 
 export function Sidebar() {
+  const name = guest.value ? "Guest" : me.value?.name || me.value?.user_id;
   const escape = (/** @type {KeyboardEvent} */ event) => {
     if (event.key !== "Escape" || !sidebarOpen.value) return;
     event.stopPropagation();
@@ -33,7 +34,7 @@ export function Sidebar() {
     </div>
     ${guest.value ? html`<p class="invited faint">You came by a link into one session. Others are not shown, and new ones need a login.</p>` : html`<${OwnSessions} />`}
     <div class="sidebar-foot">
-      <span class="faint who"><bdi>${guest.value ? "Guest" : me.value?.name || me.value?.user_id}</bdi></span>
+      <span class="faint who" title=${name}><bdi>${name}</bdi></span>
       <button type="button" class="quiet" aria-label="Settings" title="Settings" onClick=${() => (panel.value = "settings")}><${Icon} name="settings" /></button>
       <button type="button" class="quiet" aria-label="Keyboard shortcuts" title="Keyboard shortcuts (?)" onClick=${() => (panel.value = "keys")}><span class="key-mark" aria-hidden="true">?</span></button>
       <button type="button" class="quiet" aria-label="About this server" title="About this server" onClick=${() => (panel.value = "about")}><${Icon} name="info" /></button>

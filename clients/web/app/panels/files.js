@@ -3,7 +3,7 @@
 /** @import { Conversation } from "../state/conversation.js" */
 /** @import { FileEntry } from "../api/http.js" */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { messageOf, size } from "../text/format.js";
+import { messageOf, plural, size } from "../text/format.js";
 import { visible } from "../text/visible.js";
 import { base } from "../api/base.js";
 import { deleteFile, filesIn, sessionPath } from "../api/http.js";
@@ -37,7 +37,7 @@ export function FilesPanel({ conversation }) {
     ${files.length > 0 && html`<ul class="file-list" aria-label="Files in the workspace">
       ${files.map((file) => html`<${FileLine} key=${file.path} file=${file} conversation=${conversation} remove=${() => remove(file.path)} />`)}
     </ul>
-    <p><a href=${`${base}${sessionPath(String(id))}/archive`} download><${Icon} name="download" /> All as a zip</a></p>`}
+    <p class="buttons"><span class="faint">${plural(files.length, "file")}, ${size(files.reduce((sum, { size: bytes = 0 }) => sum + bytes, 0))} together</span><span class="spacer"></span><a href=${`${base}${sessionPath(String(id))}/archive`} class="button" download><${Icon} name="download" /> All as a zip</a></p>`}
     ${found?.more && html`<p class="faint">There are more files than are listed here.</p>`}
   <//>`;
 }

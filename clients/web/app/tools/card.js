@@ -12,11 +12,20 @@ import { CopyButton } from "../ui/clipboard.js";
 import { Folded } from "../ui/folded.js";
 import { html, Icon } from "../ui/html.js";
 import { CallArguments } from "./arguments.js";
-import { changeOf, commandOf, endedBy, exitCode, summaryOf, writtenFile } from "./calls.js";
-import { Output } from "./outputs.js";
+import { changeOf, commandOf, endedBy, exitCode, fileOf, summaryOf, writtenFile } from "./calls.js";
+import { Code, Output } from "./outputs.js";
 
 /** A change of so few lines is open from the start. */
 const SMALL_CHANGE = 40;
+
+/** Lines of a written file that are seen while its card is folded. */
+const PEEK_LINES = 6;
+
+/** @param {string} text */
+function beginning(text) {
+  const lines = text.trimEnd().split("\n");
+  return lines.length > PEEK_LINES ? `${lines.slice(0, PEEK_LINES).join("\n")}\n…` : lines.join("\n");
+}
 
 /** @type {Record<string, { says: string, icon: import("../ui/html.js").IconName }>} */
 const STATES = {
@@ -43,6 +52,7 @@ export function ToolCard({ row, conversation }) {
   const file = !going && success ? writtenFile(tool, row.arguments) : null;
   const command = commandOf(tool, row.arguments);
   const link = file && conversation.fileLink(file);
+  const written = file ? fileOf(tool, row.arguments) : null;
   return html`<div class="tool" data-state=${state} data-tool=${tool}>
     <${Folded} title=${html`<${Title} row=${row} state=${state} conversation=${conversation} />`} open=${open} memory=${known} name=${key} key=${`${key}-${known.get(key) ?? open}`}>
       <${CallArguments} tool=${tool} given=${row.arguments} edited=${row.edited} withChange=${going || tool !== "edit" || !isPatch(output)} />
@@ -52,6 +62,7 @@ export function ToolCard({ row, conversation }) {
       ${output && !going && html`<div class="buttons copying"><${CopyButton} text=${output} says="Copy output" />${command !== null && html`<${CopyButton} text=${command} says="Copy command" />`}</div>`}
       ${row.truncated && html`<p class="faint">This output is not whole: the server cut it.</p>`}
     <//>
+    ${written && html`<div class="peek"><${Code} path=${written.path} text=${beginning(written.text)} says="Beginning of" /></div>`}
     ${link && html`<p class="tool-file"><${Icon} name="file" /><a href=${link} download><bdi>${visible(file)}</bdi></a></p>`}
   </div>`;
 }

@@ -76,8 +76,8 @@ export function Diff({ lines, whole = false }) {
   })}${!whole && lines.length > DIFF_LINES && html`<span class="line head">more is not shown here</span>`}</pre>`;
 }
 
-/** A file's text, in the colours of its language if it is short. @param {{ path: string, text: string, whole?: boolean }} props */
-export function Code({ path, text, whole = false }) {
+/** A file's text, in the colours of its language if it is short. @param {{ path: string, text: string, whole?: boolean, says?: string }} props */
+export function Code({ path, text, whole = false, says = "Text of" }) {
   const root = useRef(/** @type {HTMLElement | null} */ (null));
   const shown = visible(whole ? text : clip(text));
   // Its content is put there by hand, because colours replace it: the library must not look after it too.
@@ -86,7 +86,7 @@ export function Code({ path, text, whole = false }) {
     code.textContent = shown;
     if (shown.length <= 2 * SHOWN_CHARS) void highlight(code, languageOf(path));
   }, [shown, path]);
-  return html`<pre class="file-text" tabindex="0" role="group" aria-label=${`Text of ${exactLine(path)}`}><code ref=${root}></code></pre>`;
+  return html`<pre class="file-text" tabindex="0" role="group" aria-label=${`${says} ${exactLine(path)}`}><code ref=${root}></code></pre>`;
 }
 
 /** @param {{ table: TableShape }} props */

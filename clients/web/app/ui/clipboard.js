@@ -37,15 +37,16 @@ export function CopyButton({ text, says = "Copy" }) {
   return html`<button type="button" class="quiet" onClick=${async () => setCopied(await written(text))}><${Icon} name=${copied ? "check" : "copy"} /> ${copied ? "Copied" : says}</button>`;
 }
 
-/** Copies code, or wraps its lines: the buttons of code blocks are made outside of this library. @param {MouseEvent} event */
+/** Copies code, wraps its lines, or folds it: the buttons of code blocks are made outside of this library. @param {MouseEvent} event */
 export async function pressInCode(event) {
-  const button = /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (event.target).closest?.("[data-copy], [data-wrap]"));
+  const button = /** @type {HTMLElement | null} */ (/** @type {HTMLElement} */ (event.target).closest?.("[data-copy], [data-wrap], [data-fold]"));
   const block = /** @type {HTMLElement | null | undefined} */ (button?.closest(".code"));
   if (!button || !block) return;
-  if ("wrap" in button.dataset) {
-    const wraps = button.getAttribute("aria-pressed") !== "true";
-    button.setAttribute("aria-pressed", String(wraps));
-    block.dataset.wraps = String(wraps);
+  const what = "wrap" in button.dataset ? "wraps" : "fold" in button.dataset ? "folded" : null;
+  if (what) {
+    const on = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(on));
+    block.dataset[what] = String(on);
   } else if (await written(block.querySelector("code")?.textContent ?? "")) {
     button.textContent = "Copied";
     setTimeout(() => (button.textContent = "Copy"), COPIED_MS);
