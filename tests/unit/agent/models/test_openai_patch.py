@@ -1,8 +1,10 @@
-"""Long histories: a call takes little time of the event loop."""
+"""OpenAI client patch: a call takes little time of the event loop, and goes out as it would without it."""
 
 import time
 from typing import Any, get_args
 
+from litellm.litellm_core_utils.prompt_templates import common_utils
+from litellm.llms.openai.chat import gpt_transformation
 from openai import omit
 from openai._utils import PropertyInfo
 from openai.resources.chat.completions import completions
@@ -73,3 +75,29 @@ async def test_a_call_without_tools_has_none() -> None:
         {"messages": [], "tools": omit, "model": "m"}, CompletionCreateParamsStreaming
     )
     assert sent == {"messages": [], "model": "m"}
+
+
+def test_a_schema_without_a_pattern_is_not_walked_over() -> None:
+    schema: dict[str, Any] = {"type": "object", "properties": {"path": {"type": "string"}}}
+    assert {"tools": [_tool(schema)]} == _as_openai_gets(_tool(schema))
+    assert common_utils.drop_non_python_regex_patterns(schema) is schema
+
+
+def test_a_pattern_that_python_cannot_read_does_not_go_out_and_another_does() -> None:
+    for keyword in ("properties", "patternProperties"):
+        for base in ("http://127.0.0.1/v1", "https://api.openai.com/v1"):
+            named = {"^a": {"type": "string", "pattern": r"\p{Cc}"}, "b": {"type": "string", "pattern": "^x"}}
+            left = {"^a": {"type": "string"}, "b": {"type": "string", "pattern": "^x"}}
+            sent = _as_openai_gets(_tool({"type": "object", keyword: named}), base)
+            assert sent == {"tools": [_tool({"type": "object", keyword: left})]}
+
+
+def _tool(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": "f", "parameters": schema}}
+
+
+def _as_openai_gets(tool: dict[str, Any], base: str = "http://127.0.0.1/v1") -> dict[str, Any]:
+    """What LiteLLM changes of a request's tools."""
+    about = {"custom_llm_provider": "openai", "api_base": base}
+    config: Any = gpt_transformation.OpenAIGPTConfig()
+    return dict(config._sanitized_tools_update_for_openai({"tools": [tool]}, about))
