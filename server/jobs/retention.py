@@ -14,10 +14,15 @@ log = logging.getLogger("holdfast.retention")
 
 AT_ONCE = 100
 """Sessions deleted in one step; the next step follows at once if there are more."""
+READ_AT_ONCE = 1_000
+"""Sessions without anything in them that one look finds: some of them have sockets, and stay."""
 DAY_S = 86_400.0
 
-EMPTY_S = DAY_S
-"""Sessions in which nothing was ever said are deleted after so long: nobody misses one, and each page that is opened may make one."""
+EMPTY_S = 1_800.0
+"""Sessions in which nothing was ever said, without a title and files, are deleted so long after their last socket: nobody misses one, and
+each page and editor that is opened may make one. A machine that sleeps for a moment finds its own again."""
+EMPTY_OF_SEVERAL_S = DAY_S
+"""The same where several servers share the sessions: none of them knows of the sockets at the others."""
 
 TOMBSTONE_DAYS = 30.0
 """How long a deleted session is remembered. A client that comes back or sends again until then learns that the session was
@@ -27,7 +32,7 @@ TOMBSTONES_AT_ONCE = 500
 
 
 class Retention:
-    """Deletes old sessions, every `every_s`. `after_days` 0: no session with messages is deleted. `empty_after_s`, of those without: 0: none."""
+    """Deletes old sessions, every `every_s`. `after_days` 0: no session with messages is deleted. `empty_after_s`, of those in which nothing is: 0: none."""
 
     def __init__(
         self, manager: SessionManager, *, after_days: float, empty_after_s: float = EMPTY_S, every_s: float = 600.0
@@ -36,6 +41,7 @@ class Retention:
         self._after_s = after_days * DAY_S
         self._empty_after_s = empty_after_s
         self._every_s = every_s
+        self._left: dict[str, datetime] = {}  # empty sessions without sockets, by when they were first seen so
         self._tasks = TaskOwner("retention")
 
     def start(self) -> None:
@@ -49,9 +55,8 @@ class Retention:
     async def sweep(self, now: datetime) -> int:
         """Delete one batch; returns the number deleted. A session with sockets here, or that a server runs, is left alone. Raises `JournalError`."""
         deleted = 0
-        for session_id in await self._manager.journal.stale(
-            self._before(now, self._after_s), self._before(now, self._empty_after_s), AT_ONCE
-        ):
+        old = await self._manager.journal.stale(self._before(now, self._after_s), "", AT_ONCE)
+        for session_id in dict.fromkeys([*old, *(await self._empty(now))[:AT_ONCE]]):
             if not self._manager.registry.ownership.is_first:
                 break
             if self._manager.is_used(session_id):
@@ -64,6 +69,12 @@ class Retention:
         if deleted:
             log.info("retention deleted %d sessions", deleted)
         return deleted
+
+    async def _empty(self, now: datetime) -> list[str]:
+        """Sessions with nothing in them that have had no socket for `empty_after_s`, as far as this server has looked."""
+        found = await self._manager.journal.stale("", self._before(now, self._empty_after_s), READ_AT_ONCE)
+        self._left = {one: self._left.get(one, now) for one in found if not self._manager.is_used(one)}
+        return [one for one, since in self._left.items() if since <= now - timedelta(seconds=self._empty_after_s)]
 
     async def forget(self, now: datetime) -> None:
         """Remove the tombstones of sessions deleted more than `TOMBSTONE_DAYS` ago. Raises `JournalError`."""
@@ -81,7 +92,7 @@ class Retention:
             except JournalError as error:
                 log.warning("old sessions could not be deleted; it is tried again: %s", error)
                 deleted = 0
-            await asyncio.sleep(0 if deleted == AT_ONCE else self._every_s)
+            await asyncio.sleep(0 if deleted >= AT_ONCE else self._every_s)
 
     def _before(self, now: datetime, after_s: float) -> str:
         """The time before which a session counts as old. Empty if it never does: no time sorts before an empty string."""

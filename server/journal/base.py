@@ -308,7 +308,7 @@ class Journal(Protocol):
         """The ids of the sessions whose row says that work is under way."""
 
     async def stale(self, before: str, empty_before: str, most: int) -> builtins.list[str]:
-        """Sessions last active before `before`, or without messages before `empty_before`, the oldest first.
+        """Sessions last active before `before`, or without messages, title and files before `empty_before`, the oldest first.
 
         Leaves out sessions in which work is under way or waits."""
 

@@ -33,6 +33,7 @@ from agent.tools.paid import PaidTool
 from agent.tools.research import ResearchTool
 from agent.tools.web import WebClient, WebFetchTool
 from agent.util.executors import Executors
+from agent.util.names import Reach, resolver
 from agent.util.places import SERVER, Holder
 from agent.workspace.agents_md import ProjectNotes
 from agent.workspace.disk_executor import DiskExecutor
@@ -170,7 +171,11 @@ class ToolsetFactory:
         tools += self._research_tools()
         local = None if isinstance(sandbox, RemoteSandbox) else Path(cwd) if cwd else self._folder(row.session_id)
         clients = self.client_servers.of(row.session_id)
-        mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, sandbox.write, local, clients)
+        reach = None  # of the operator's own choice; addresses that one of several users chose are checked
+        if self._settings.auth.mode != "local":
+            names = self._executors.names.of(disk.holder)
+            reach = Reach(resolver(names), self._settings.web.allow_private_networks)
+        mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, sandbox.write, local, clients, reach)
         return ToolRouter(
             tools,
             sources=[mcp] if mcp is not None else [],
@@ -272,7 +277,7 @@ class ToolsetFactory:
         auth = self._settings.auth
         alone = auth.mode == "local"
         may_run = alone and auth.local_token and by_token  # who read the token is the user as whom the server runs
-        refused = self.client_servers.give(session_id, servers, may_connect=alone, may_run=may_run)
+        refused = self.client_servers.give(session_id, servers, may_run=may_run)
         for entry in self.client_servers.of(session_id).values():
             for name, value in entry_secrets(entry):
                 self._known_secrets.learn(name, value)

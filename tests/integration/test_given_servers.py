@@ -10,14 +10,19 @@ from websockets.asyncio.client import connect
 
 from protocol import events as ev
 from protocol.submissions import UserInput
+from server.config.server import ServerSettings
+from server.config.settings import Settings
 from server.sessions.recorder import JournalRecorder
 from tests.support.application import settings_for
 from tests.support.live import DONE, Client, Live, listening
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.network.http_client import http_client
 from tests.support.users import Users, users
+from tests.unit.agent.tools.mcp.odd_server import make_server
 from tests.unit.agent.tools.mcp.servers import PLAIN, odd
+from tests.unit.server.serving import serving
 
+QUICK = Settings(server=ServerSettings(port=0, graceful_shutdown_s=0.1))
 GIVEN = {"shop": {"command": odd().command, "args": ["-I", "-S", str(PLAIN)]}, "bad": {"command": "", "url": "ftp://x"}}
 
 
@@ -73,9 +78,24 @@ async def refused(http: httpx.AsyncClient) -> set[str]:
     return set(made.json().get("mcp_refused", {}))
 
 
-async def test_programs_and_addresses_of_clients_are_refused_where_others_use_the_server_too(tmp_path: Path) -> None:
+async def told(live_http: httpx.AsyncClient, url: str) -> str:
+    """Why a session's server at this address is not up; empty if it is."""
+    made = (await live_http.post("/api/sessions", json={"mcp_servers": {"b": {"url": url}}})).json()
+    (server,) = (await live_http.get(f"/api/sessions/{made['session_id']}/mcp")).json()["servers"]
+    return str(server["reason"])
+
+
+async def test_programs_are_refused_where_others_use_the_server_too_and_addresses_lead_nowhere_inside(
+    tmp_path: Path,
+) -> None:
     everyone: Users
-    async with users(tmp_path / "users") as everyone, everyone.http("alice") as http:
-        assert await refused(http) == {"a", "b"}
+    web = {"allow_private_networks": True}
+    async with serving(make_server(tmp_path).streamable_http_app(), QUICK) as odd_server:
+        url = f"http://127.0.0.1:{odd_server.port}/mcp"
+        async with users(tmp_path / "users") as everyone, everyone.http("alice") as http:
+            assert await refused(http) == {"a"}
+            assert "127.0.0.1 leads to a private address" in await told(http, url)
+        async with users(tmp_path / "near", web=web) as everyone, everyone.http("alice") as http:
+            assert await told(http, url) == ""
     async with listening(settings_for(tmp_path / "open")) as live, http_client(live.http) as http:
         assert await refused(http) == {"a"}

@@ -35,17 +35,15 @@ class ClientServers:
         self._taken = frozenset(taken)
         self._kept: dict[str, dict[str, McpServer]] = {}
 
-    def give(
-        self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, may_connect: bool, may_run: bool
-    ) -> dict[str, str]:
+    def give(self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, may_run: bool) -> dict[str, str]:
         """Keep these servers in place of those before. Returns those that are refused, by name, with the reason.
 
-        `may_connect`: whether the client may name addresses; `may_run`: whether it may name programs.
+        `may_run`: whether the client may name programs.
         """
         refused: dict[str, str] = {}
         kept: dict[str, McpServer] = {}
         for name, given in servers.items():
-            server = self._read(name, given, may_connect=may_connect, may_run=may_run)
+            server = self._read(name, given, may_run=may_run)
             if isinstance(server, McpServer) and len(kept) >= SERVERS_MAX:
                 server = f"a session has at most {SERVERS_MAX} servers"
             if isinstance(server, str):
@@ -67,7 +65,7 @@ class ClientServers:
         """The session is deleted."""
         self._kept.pop(session_id, None)
 
-    def _read(self, name: str, given: Mapping[str, Any], *, may_connect: bool, may_run: bool) -> McpServer | str:
+    def _read(self, name: str, given: Mapping[str, Any], *, may_run: bool) -> McpServer | str:
         """The server, or why it is refused."""
         if not 0 < len(name) <= NAME_CHARS_MAX or not name.isprintable():
             return f"the name of a server has 1 to {NAME_CHARS_MAX} printable characters"
@@ -77,8 +75,6 @@ class ClientServers:
             one = msgspec.convert(given, ClientServer)
             if one.command and not may_run:
                 return "this server starts no programs for its clients: only one in `auth.mode` `local` does, for its token"
-            if one.url and not may_connect:
-                return "this server has several users, and connects to no addresses of their choice"
             return msgspec.convert(msgspec.to_builtins(one), McpServer)
         except msgspec.ValidationError as error:
             return str(error)

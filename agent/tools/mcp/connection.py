@@ -28,6 +28,7 @@ from agent.tools.mcp.settings import McpServer
 from agent.tools.mcp.stdio import stdio_transport
 from agent.util.backoff import Backoff
 from agent.util.garbage import import_for_good
+from agent.util.names import Reach
 from agent.util.tasks import TaskOwner
 from agent.util.threads import start_in_own_thread
 
@@ -78,7 +79,7 @@ class McpConnection:
     """The connection to one server. `token`: the owner's, if the server gets one. `workspace`: the folder in which its process works:
     the session's, which is its root too, or one of the server's own if it is shared. `version` grows with each change.
 
-    `attempted`: set once the first attempt to connect has succeeded or failed.
+    `reach`: where its address may lead, if a user chose it. `attempted`: set once the first attempt to connect has succeeded or failed.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class McpConnection:
         entry: McpServer,
         token: str | None = None,
         workspace: Path | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.name = name
         self.entry = entry
@@ -99,6 +101,7 @@ class McpConnection:
         self.library = LibraryCache()
         self.resources = ResourceWatch(name, self._resources_changed)
         self._token = token
+        self._reach = reach
         self._workspace = workspace if entry.command and not entry.cwd else None
         self._calls: Calls | None = None
         self._wake = asyncio.Event()
@@ -211,7 +214,7 @@ class McpConnection:
         if self.entry.command:
             transport: Any = stdio_transport(self.name, entry, self._token, self._lost)
         else:
-            transport = http_transport(self.entry, self._token, self._lost, self._stream_ended)
+            transport = http_transport(self.entry, self._token, self._lost, self._stream_ended, self._reach)
         return Client(
             transport,
             mode=mode,

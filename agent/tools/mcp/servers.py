@@ -22,6 +22,7 @@ from agent.tools.mcp.results import ResultReader, SaveFile
 from agent.tools.mcp.session_library import SessionLibrary
 from agent.tools.mcp.settings import McpLimits, McpServer
 from agent.tools.mcp.tool import McpTool
+from agent.util.names import Reach
 
 log = logging.getLogger("holdfast.mcp")
 
@@ -89,10 +90,11 @@ class McpServers:
         save: SaveFile,
         workspace: Path | None = None,
         clients: Mapping[str, McpServer] = MappingProxyType({}),
+        reach: Reach | None = None,
     ) -> "SessionServers | None":
         """The tools of one session; None if no server is configured. `token`: the owner's Hugging Face token. `taken`: names
         that MCP tools do not get. `save`: writes files of its workspace. `workspace`: its folder, where it is on this machine:
-        the session's own servers work in it. `clients`: those that a client gave to the session."""
+        the session's own servers work in it. `clients`: those that a client gave to the session; `reach`: where these may lead."""
         if not self._entries and not clients:
             return None
         own = [
@@ -100,7 +102,7 @@ class McpServers:
             for name, entry in self._entries.items()
             if not entry.is_shared
         ]
-        own += [McpConnection(name, entry, None, workspace) for name, entry in clients.items()]
+        own += [McpConnection(name, entry, None, workspace, reach) for name, entry in clients.items()]
         return SessionServers(list(self._shared.values()), own, self._limits, user_id, taken, save)
 
 

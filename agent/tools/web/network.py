@@ -4,38 +4,18 @@ The connection's TLS is for the name, its TCP for the address: nothing is looked
 second answer is another address (DNS rebinding) is not connected to there. See https://www.encode.io/httpcore/network-backends/.
 """
 
-import asyncio
-import ipaddress
-import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import httpcore
 
 from agent.tools.web.urls import FetchError
-from agent.util.addresses import address_refusal
-from agent.util.executors import HolderExecutor
+from agent.util.names import AddressRefused, Reach, Resolve
 
-TRIED_MAX = 4
-"""Addresses of one name that are tried, one after another."""
-
-Resolve = Callable[[str, int], Awaitable[list[str]]]
-"""The addresses of a host, IPv6 with its zone if it has one. Raises OSError."""
 Dial = Callable[[str, int, float | None], Awaitable[httpcore.AsyncNetworkStream]]
 """A TCP connection to an address and a port, within seconds. Raises httpcore's `ConnectError`, `ConnectTimeout`."""
-
-
-def resolver(names: HolderExecutor) -> Resolve:
-    """Resolves hosts with the system's resolver, in these threads: it blocks while a name server is silent."""
-
-    async def resolve(host: str, port: int) -> list[str]:
-        rows = await names.run(partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM))
-        return [str(address[0]) for *_, address in rows]
-
-    return resolve
 
 
 async def dial(address: str, port: int, timeout_s: float | None) -> httpcore.AsyncNetworkStream:
@@ -57,7 +37,7 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
 
     def __init__(self, network: NetworkAccess, *, allow_private: bool) -> None:
         self._network = network
-        self._allow_private = allow_private
+        self._reach = Reach(network.resolve, allow_private)
 
     async def connect_tcp(
         self,
@@ -69,7 +49,7 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         """Look `host` up, check all of its addresses, and connect to the first that answers."""
         failure: Exception | None = None
-        for address in (await self._addresses(host, port, timeout))[:TRIED_MAX]:
+        for address in await self._addresses(host, port, timeout):
             try:
                 return await self._network.dial(address, port, timeout)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
@@ -78,14 +58,10 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
 
     async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
         try:
-            async with asyncio.timeout(timeout):
-                addresses = await self._network.resolve(host.strip("[]"), port)
+            return await self._reach.addresses(host, port, timeout)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(f"looking up {host} took too long") from error
         except (OSError, UnicodeError) as error:
             raise FetchError(f"{host} cannot be looked up: there is no such host, or no answer") from error
-        for text in addresses:
-            refused = address_refusal(ipaddress.ip_address(text), allow_private=self._allow_private)
-            if refused is not None:
-                raise FetchError(f"{host} leads to {refused}; it cannot be fetched from")
-        return list(dict.fromkeys(addresses))
+        except AddressRefused as refused:
+            raise FetchError(f"{refused}; it cannot be fetched from") from refused

@@ -87,7 +87,8 @@ class WebClient:
             await self._executors.server.run(_load_network, SERVER)
             self._loaded = True
         from agent.tools.web.fetch import ReadLimits, fetch
-        from agent.tools.web.network import NetworkAccess, resolver
+        from agent.tools.web.network import NetworkAccess
+        from agent.util.names import resolver
 
         network = self._network or NetworkAccess(resolver(self._executors.names.of(holder)))
         settings = self.settings

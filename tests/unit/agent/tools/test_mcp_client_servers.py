@@ -9,7 +9,7 @@ STDIO = {"command": "mcp-shop", "args": ["--fast"], "env": {"SHOP": "1"}}
 
 
 def give(servers: ClientServers, given: dict[str, Any], session: str = "s", **may: bool) -> dict[str, str]:
-    return servers.give(session, given, may_connect=may.get("connect", True), may_run=may.get("run", True))
+    return servers.give(session, given, may_run=may.get("run", True))
 
 
 def test_what_is_given_takes_the_place_of_what_was_given_before() -> None:
@@ -43,11 +43,10 @@ def test_a_bad_one_is_refused_alone() -> None:
     assert list(servers.of("s")) == ["good"]
 
 
-def test_programs_and_addresses_are_for_who_may_name_them() -> None:
+def test_programs_are_for_who_may_name_them() -> None:
     servers = ClientServers({})
     assert set(give(servers, {"a": HTTP, "b": STDIO}, run=False)) == {"b"}
-    assert set(give(servers, {"a": HTTP, "b": STDIO}, connect=False, run=False)) == {"a", "b"}
-    assert servers.of("s") == {}
+    assert set(servers.of("s")) == {"a"}
 
 
 def test_their_number_is_bounded() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from protocol.submissions import UserInput
+from protocol.submissions import SetTitle, UserInput
 from server.jobs.retention import Retention
 from server.journal.base import Deleted, NotFound
 from server.sessions.errors import SessionNotFound
@@ -54,11 +54,27 @@ async def test_an_empty_session_is_deleted_earlier_unless_it_has_a_socket(tmp_pa
     async with running(settings_for(tmp_path)) as manager:
         empty = await manager.create_session("ann")
         retention = Retention(manager, after_days=0, empty_after_s=3_600)
+        at = after(days=1)
         assert await retention.sweep(datetime.now(UTC)) == 0
         async with manager.attach((await manager.registry.open(empty)).row):
-            assert await retention.sweep(after(days=1)) == 0
-        assert await retention.sweep(after(days=1)) == 1
+            assert await retention.sweep(at) == 0
+        assert await retention.sweep(at + HOUR) == 0  # its socket has just left
+        async with manager.attach((await manager.registry.open(empty)).row):
+            assert await retention.sweep(at + 2 * HOUR) == 0
+        assert await retention.sweep(at + 3 * HOUR) == 0
+        assert await retention.sweep(at + 4 * HOUR) == 1
         assert not await there(manager, empty)
+
+
+async def test_a_session_without_messages_that_has_a_title_or_files_is_kept(tmp_path: Path) -> None:
+    async with running(settings_for(tmp_path)) as manager:
+        titled, filled, empty = [await manager.create_session("ann") for _ in range(3)]
+        await manager.submit(titled, SetTitle(title="Plans"))
+        await manager.journal.files_measured(filled, 7)
+        retention = Retention(manager, after_days=0, empty_after_s=3_600)
+        assert await retention.sweep(after(days=1)) == 0
+        assert await retention.sweep(after(days=2)) == 1
+        assert [await there(manager, one) for one in (titled, filled, empty)] == [True, True, False]
 
 
 async def test_a_session_with_a_waiting_approval_is_never_deleted(tmp_path: Path) -> None:
