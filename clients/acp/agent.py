@@ -13,6 +13,7 @@ from clients.acp.dialects.v1 import V1, Offers
 from clients.acp.dialects.v2 import V2
 from clients.acp.held import HeldSession, Room, Write
 from clients.acp.mapping.prompts import CANCEL_ANSWER_S
+from clients.acp.mapping.servers import given_servers
 from clients.acp.mapping.session import SessionMapping
 from clients.acp.mapping.settings import Offered
 from clients.acp.mapping.types import Ids, Opening
@@ -147,21 +148,27 @@ class Agent:
         self._write(result(request.id, self._dialect.capabilities(self._version)))
 
     async def _new(self, request: Request) -> None:
+        servers = given_servers(request.params.get("mcpServers"))
         self._offered = await self._server.offered()
-        session_id = await self._server.make(text_of(request.params, "cwd"))
+        session_id = await self._server.make(text_of(request.params, "cwd"), servers)
         held = self._attach(session_id, history=False)
+        held.servers = servers
         held.do(held.mapping.open(request.id, "new"))
 
     async def _open(self, request: Request) -> None:
         session_id = text_of(request.params, "sessionId")
         opening, since = self._read_opening(request)
+        servers = given_servers(request.params.get("mcpServers"))
         self._offered = await self._server.offered()
+        if servers:
+            await self._server.give(session_id, servers)
         held = self._sessions.get(session_id)
         if held is not None and not held.ended and (since or (opening == "load" and held.mapping.partial)):
             held.do(held.mapping.close())
             held.leave()
         if held is None or held.ended:
             held = self._attach(session_id, history=opening == "load" or since is not None)
+        held.servers = servers or held.servers
         held.do(held.mapping.open(request.id, opening, since))
 
     def _read_opening(self, request: Request) -> tuple[Opening, Position | None]:

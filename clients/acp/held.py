@@ -1,6 +1,7 @@
 """Held session: a session and its client, from the request that opened it until the editor or the server lets go of it."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 
 from clients.acp.mapping.session import SessionMapping
@@ -9,7 +10,7 @@ from clients.acp.rpc import INTERNAL_ERROR, Failure, Message
 from clients.acp.server import Server
 from clients.session.client import SessionClient
 from clients.session.errors import CannotConnect, Denied, OutboxFull, SessionEnded, SubmissionRefused
-from clients.session.outcomes import Rejected
+from clients.session.outcomes import Connected, Rejected
 from clients.session.tasks import owned_tasks
 from protocol.submissions import submission_id
 
@@ -25,6 +26,8 @@ class HeldSession:
     ) -> None:
         self.mapping = mapping
         self.ended = False
+        self.servers: Message = {}
+        """The MCP servers that the editor gave the session: a server that was started anew is given them again."""
         self._server = server
         self._client = client
         self._write = write
@@ -72,6 +75,8 @@ class HeldSession:
         async for item in client:
             if self.ended:
                 return
+            if isinstance(item, Connected) and item.again and self.servers:
+                await self._give_again()
             mapping.view, core = client.view, client.core
             mapping.cwd, mapping.epoch, mapping.head = core.cwd or None, core.epoch, core.head
             self.do(mapping.take(item))
@@ -79,6 +84,12 @@ class HeldSession:
                 break
             await self._room()
         self.leave()
+
+    async def _give_again(self) -> None:
+        try:
+            await self._server.give(self.mapping.session_id, self.servers)
+        except Failure as failure:
+            sys.stderr.write(f"holdfast: the session has not got its MCP servers again: {failure.message}\n")
 
     def _fail(self, failure: Failure) -> None:
         if not self.ended:

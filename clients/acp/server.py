@@ -10,7 +10,7 @@ import msgspec
 
 from clients.acp.mapping.settings import Offered
 from clients.acp.place import Locate
-from clients.acp.rpc import AUTH_REQUIRED, INTERNAL_ERROR, NOT_FOUND, Failure
+from clients.acp.rpc import AUTH_REQUIRED, INTERNAL_ERROR, NOT_FOUND, Failure, Message
 from clients.session.address import base_address, is_loopback
 from clients.session.client import Place, SessionClient
 from clients.session.connection import USER_AGENT
@@ -48,6 +48,11 @@ class SessionPage(msgspec.Struct, frozen=True):
 
 class _Made(msgspec.Struct):
     session_id: str
+    mcp_refused: dict[str, str] = {}
+
+
+class _Taken(msgspec.Struct):
+    mcp_refused: dict[str, str]
 
 
 class _Refusal(msgspec.Struct):
@@ -75,16 +80,37 @@ class Server:
             open_timeout_s=TIMEOUT_S,
         )
 
-    async def make(self, cwd: str) -> str:
-        """The id of a new session that works in this folder, or in one of the server's if it allows none. Raises `Failure`."""
+    async def make(self, cwd: str, servers: Message) -> str:
+        """The id of a new session that works in this folder, or in one of the server's if it allows none. Raises `Failure`.
+
+        `servers`: MCP servers that it is given; standard error tells of those that are refused.
+        """
+        given = {"mcp_servers": servers} if servers else {}
         try:
-            made = await self._ask("POST", "/api/sessions", msgspec.json.encode({"cwd": cwd}))
+            made = await self._ask("POST", "/api/sessions", msgspec.json.encode({"cwd": cwd, **given}))
         except Failure as failure:
             if failure.data is None or failure.data.get("code") != "forbidden":
                 raise
             sys.stderr.write(f"holdfast: the session works in a folder of the server's own: {failure.message}\n")
-            made = await self._ask("POST", "/api/sessions")
-        return _read(made, _Made).session_id
+            made = await self._ask("POST", "/api/sessions", msgspec.json.encode(given))
+        new = _read(made, _Made)
+        _tell_refused(new.mcp_refused)
+        return new.session_id
+
+    async def give(self, session_id: str, servers: Message) -> None:
+        """Give a session these MCP servers, in place of others; standard error tells of those that are refused.
+
+        It goes on without them where it may not have any. Raises `Failure` if the server cannot be asked.
+        """
+        path = f"/api/sessions/{quote(session_id, safe='')}/mcp/servers"
+        try:
+            taken = await self._ask("PUT", path, msgspec.json.encode({"mcp_servers": servers}))
+        except Failure as failure:
+            if failure.data is None or failure.data.get("code") not in ("bad_request", "forbidden"):
+                raise
+            _tell_refused(dict.fromkeys(servers, failure.message))
+        else:
+            _tell_refused(_read(taken, _Taken).mcp_refused)
 
     async def sessions(self, cursor: str | None) -> SessionPage:
         """A page of the user's sessions. Raises `Failure`."""
@@ -143,6 +169,11 @@ class Server:
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             refusal = _Refusal(f"http_{response.status}", f"it answered with HTTP {response.status}")
         raise _refused(response.status, refusal.code, refusal.message)
+
+
+def _tell_refused(refused: dict[str, str]) -> None:
+    for name, reason in refused.items():
+        sys.stderr.write(f"holdfast: the session goes on without the MCP server {name!r}: {reason}\n")
 
 
 def http_base(base: str) -> str:

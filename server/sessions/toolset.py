@@ -27,7 +27,7 @@ from agent.sandbox.session_snapshots import SessionSnapshots
 from agent.tools import BUILT_IN_NAMES, AskUserTool, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.hub import HUB_TOOL_NAMES, HubClient, HubThreads, hub_tools
 from agent.tools.mcp import FIND_TOOLS, READ_RESOURCE, McpServers
-from agent.tools.mcp.client_servers import ClientServers
+from agent.tools.mcp.client_servers import ClientServers, Taken
 from agent.tools.mcp.settings import entry_secrets
 from agent.tools.paid import PaidTool
 from agent.tools.research import ResearchTool
@@ -265,23 +265,21 @@ class ToolsetFactory:
         cwd = load_options(row.options).cwd
         return ProjectFolder(Path(cwd), limits, own, partial(self.projects.refusal, cwd)) if cwd else own
 
-    def give_servers(
-        self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, by_token: bool
-    ) -> dict[str, str]:
-        """Keep these MCP servers for the session; it has them from its next activation on. Returns the refused ones with the reason.
+    def give_servers(self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, by_token: bool) -> Taken:
+        """Keep these MCP servers for the session; it has them from its next activation on.
 
         `by_token`: the client has shown the server's token, not a cookie.
         """
         if self._settings.nodes.several:
-            return dict.fromkeys(servers, ONE_MEMORY)
+            return Taken(dict.fromkeys(servers, ONE_MEMORY))
         auth = self._settings.auth
         alone = auth.mode == "local"
         may_run = alone and auth.local_token and by_token  # who read the token is the user as whom the server runs
-        refused = self.client_servers.give(session_id, servers, may_run=may_run)
+        taken = self.client_servers.give(session_id, servers, may_run=may_run)
         for entry in self.client_servers.of(session_id).values():
             for name, value in entry_secrets(entry):
                 self._known_secrets.learn(name, value)
-        return refused
+        return taken
 
     async def remove_workspace(self, row: SessionRow) -> None:
         """Remove the files of a session that is being deleted; what cannot be removed is logged. Raises `PlacesTaken`."""

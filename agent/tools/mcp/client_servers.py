@@ -28,6 +28,13 @@ class ClientServer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     env: Annotated[dict[str, Annotated[str, Meta(max_length=8_192)]], Meta(max_length=64)] = {}
 
 
+class Taken(msgspec.Struct, frozen=True):
+    """What became of given servers. `refused`: by name, with the reason. `changed`: whether the session has others now."""
+
+    refused: dict[str, str]
+    changed: bool = False
+
+
 class ClientServers:
     """The servers of each session. `taken`: names of the operator's servers."""
 
@@ -35,8 +42,8 @@ class ClientServers:
         self._taken = frozenset(taken)
         self._kept: dict[str, dict[str, McpServer]] = {}
 
-    def give(self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, may_run: bool) -> dict[str, str]:
-        """Keep these servers in place of those before. Returns those that are refused, by name, with the reason.
+    def give(self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, may_run: bool) -> Taken:
+        """Keep these servers in place of those before.
 
         `may_run`: whether the client may name programs.
         """
@@ -50,12 +57,12 @@ class ClientServers:
                 refused[name] = server
             else:
                 kept[name] = server
-        self._kept.pop(session_id, None)
+        before = self._kept.pop(session_id, {})
         if kept:
             self._kept[session_id] = kept
         if len(self._kept) > SESSIONS_MAX:
             del self._kept[next(iter(self._kept))]
-        return refused
+        return Taken(refused, kept != before)
 
     def of(self, session_id: str) -> Mapping[str, McpServer]:
         """The servers of this session."""

@@ -1,6 +1,8 @@
 """Calls: a tool call's title, kind, places and bounded arguments, as editors show them. Pure."""
 
+import re
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -30,6 +32,9 @@ OUTPUT_CHARS = 50_000
 """Characters of a call's output; it is on the page whole."""
 LOG_CHARS = 8_000
 """Characters of a running call's output, the newest: in version 1 each piece sends all of them again."""
+PLACES_MAX = 50
+"""Places of one search that are told."""
+FOUND = re.compile(r"^(?P<path>[^:\n\0]{1,1024}):(?P<line>[1-9][0-9]{0,8}):", re.MULTILINE)
 DEPTH_MAX = 32
 """Levels of nested arguments; what is deeper is left out."""
 
@@ -58,12 +63,22 @@ def title_of(tool: str, arguments: Message) -> str:
     return line if len(line) <= TITLE_CHARS else f"{line[: TITLE_CHARS - 1]}…"
 
 
-def locations_of(arguments: Message, cwd: str | None) -> list[Message]:
-    """The file that the call works on, if the session works in a folder of this machine. Paths are absolute."""
-    path = arguments.get("path")
+def locations_of(tool: str, arguments: Message, cwd: str | None) -> list[Message]:
+    """The file or folder that the call works on, if the session works in a folder of this machine. Paths are absolute, lines from 1."""
+    path = arguments.get("path", "." if tool in ("list", "grep") else None)
     if cwd is None or not isinstance(path, str) or not path or "\0" in path:
         return []
-    return [{"path": str(PurePosixPath(cwd) / path)}]
+    line = arguments.get("offset") if tool == "read" else None
+    at = {"line": line} if isinstance(line, int) and line >= 1 else {}
+    return [{"path": str(PurePosixPath(cwd) / path), **at}]
+
+
+def found_in(output: str, cwd: str | None) -> list[Message]:
+    """The places in the output of `grep`, the first ones: its lines are `path:line: text`."""
+    if cwd is None:
+        return []
+    found = islice(FOUND.finditer(output), PLACES_MAX)
+    return [{"path": str(PurePosixPath(cwd) / one["path"]), "line": int(one["line"])} for one in found]
 
 
 def bounded(value: Any, depth: int = 0) -> Any:

@@ -12,6 +12,7 @@ from clients.acp.dialects.calls import (
     OUTPUT_CHARS,
     bounded,
     cut,
+    found_in,
     kind_of,
     locations_of,
     newest,
@@ -102,6 +103,11 @@ class V1:
         diffs = [self._diff(one) for one in changes if one.patch and not one.cut and one.path.startswith("/")]
         return [call_update(call_id, content=diffs, locations=places_of(changes))] if diffs else []
 
+    def call_found(self, call_id: str, tool: str, output: str, cwd: str | None) -> list[Message]:
+        """The places that a search found, if the session works in a folder of this machine."""
+        found = found_in(output, cwd) if tool == "grep" else []
+        return [call_update(call_id, locations=found)] if found else []
+
     def _diff(self, change: FileChange) -> Message:
         old, new = sides_of(change.patch)
         return {
@@ -185,6 +191,7 @@ class V1:
             "agentCapabilities": {
                 "loadSession": True,
                 "promptCapabilities": {"embeddedContext": True},
+                "mcpCapabilities": {"http": True, "sse": False},
                 "sessionCapabilities": {"list": {}, "resume": {}, "close": {}, "delete": {}},
             },
             "authMethods": [],
@@ -192,7 +199,7 @@ class V1:
 
     def _call(self, call_id: str, tool: str, arguments: Message, cwd: str | None) -> Message:
         call: Message = {"title": title_of(tool, arguments), "kind": kind_of(tool), "name": tool}
-        locations = locations_of(arguments, cwd)
+        locations = locations_of(tool, arguments, cwd)
         if locations:
             call["locations"] = locations
         return {**call, "rawInput": bounded(arguments)}

@@ -136,7 +136,9 @@ class V2(V1):
         return {
             "protocolVersion": 2,
             "info": {"name": "holdfast", "title": "Holdfast", "version": version},
-            "capabilities": {"session": {"prompt": {"embeddedContext": {}}, "delete": {}}},
+            "capabilities": {
+                "session": {"prompt": {"embeddedContext": {}}, "mcp": {"stdio": {}, "http": {}}, "delete": {}}
+            },
             "authMethods": [],
         }
 

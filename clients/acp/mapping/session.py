@@ -77,8 +77,8 @@ class SessionMapping:
         """
         if self._synced and self._opened:
             if opening == "load":
-                self._transcript = Transcript(self._dialect)
-                self._transcript.cwd = self.cwd
+                changes, self._transcript = self._transcript.changes, Transcript(self._dialect)
+                self._transcript.cwd, self._transcript.changes = self.cwd, changes
             return [*self._show(opening), *self._answer_opening(request_id, opening), *self._offer()]
         self._openings.append((request_id, opening))
         self._continuation = None if since is None else Continuation(since)
@@ -204,6 +204,8 @@ class SessionMapping:
         out: list[Out] = []
         if isinstance(event, ev.Accepted):
             out += self._accepted(event)
+        elif isinstance(event, ev.ToolOutput):
+            self._transcript.note(event)
         continued = None if self._continuation is None else self._continuation.before(event, self._transcript)
         new = continued is None and self._is_new(event)
         if continued is not None:

@@ -6,7 +6,7 @@ Live, each event gives its updates. A whole view gives all that the client was n
 from clients.acp.dialects.v1 import V1, Shown
 from clients.acp.rpc import Message
 from protocol import events as ev
-from protocol.content import AssistantMessage, OpenCall, ToolMessage, UserMessage
+from protocol.content import AssistantMessage, FileChange, OpenCall, ToolMessage, UserMessage
 from protocol.view import ENDED_WITHOUT_OUTPUT, View
 
 
@@ -24,6 +24,8 @@ class Transcript:
         self._calls: dict[str, str] = {}  # the state that the client knows of
         self._logs: dict[str, str] = {}
         self._arguments: dict[str, tuple[str, Message]] = {}  # of calls that have not ended
+        self.changes: dict[str, list[FileChange]] = {}
+        """What ended calls did to files, by call: the view does not have it."""
         self._open = ""
         self._text = 0
         self._reasoning = 0
@@ -74,9 +76,7 @@ class Transcript:
             case ev.ToolLog():
                 return self._log(event)
             case ev.ToolOutput():
-                changes = event.changes if isinstance(event.changes, list) else []
-                changed = self._dialect.call_changed(event.tool_call_id, changes)
-                return self._ended(event.tool_call_id, event.tool, "completed", event.output, event.success) + changed
+                return self._ended(event.tool_call_id, event.tool, "completed", event.output, event.success)
             case ev.PlanUpdate():
                 return self._dialect.plan(event.items)
             case ev.TitleChanged():
@@ -204,7 +204,14 @@ class Transcript:
         self._calls[call_id] = "ended"
         logged = self._logs.pop(call_id, None) is not None
         self._arguments.pop(call_id, None)
-        return self._dialect.call_ended(call_id, tool, state, output, success, logged)
+        ended = self._dialect.call_ended(call_id, tool, state, output, success, logged)
+        changed = self._dialect.call_changed(call_id, self.changes.get(call_id, []))
+        return [*ended, *changed, *self._dialect.call_found(call_id, tool, output, self.cwd)]
+
+    def note(self, event: ev.ToolOutput) -> None:
+        """Keep what the call did to files, for now and for a load."""
+        if isinstance(event.changes, list):
+            self.changes[event.tool_call_id] = event.changes
 
     def _gone(self, view: View) -> Shown:
         """What was shown and is in the view no more."""

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from agent.session.messages import SubmissionRefusal
+from agent.tools.mcp.client_servers import Taken
 from agent.util.executors import WorkExecutor
 from agent.util.places import Holder
 from agent.workspace.project_roots import PATH_CHARS_MAX, ProjectFolders, ProjectRefused
@@ -43,8 +44,8 @@ PROJECT_MODE: Final = "ask"
 class GiveServers(Protocol):
     """As `ToolsetFactory.give_servers`."""
 
-    def __call__(self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, by_token: bool) -> dict[str, str]:
-        """Those that are refused."""
+    def __call__(self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, by_token: bool) -> Taken:
+        """What became of them."""
 
 
 class SessionRoutes:
@@ -152,9 +153,10 @@ class SessionRoutes:
         return json_response(self._give_servers(request, session_id, given.mcp_servers))
 
     def _give_servers(self, request: Request, session_id: str, servers: schemas.McpGiven) -> schemas.ServersTaken:
-        refused = self._give(session_id, servers, by_token=not caller(request).by_cookie)
-        self._manager.renew_tools(session_id)
-        return schemas.ServersTaken(refused)
+        taken = self._give(session_id, servers, by_token=not caller(request).by_cookie)
+        if taken.changed:
+            self._manager.renew_tools(session_id)
+        return schemas.ServersTaken(taken.refused)
 
     async def session(self, request: Request) -> Response:
         """Read one session's information."""

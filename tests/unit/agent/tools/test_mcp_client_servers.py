@@ -9,7 +9,7 @@ STDIO = {"command": "mcp-shop", "args": ["--fast"], "env": {"SHOP": "1"}}
 
 
 def give(servers: ClientServers, given: dict[str, Any], session: str = "s", **may: bool) -> dict[str, str]:
-    return servers.give(session, given, may_run=may.get("run", True))
+    return servers.give(session, given, may_run=may.get("run", True)).refused
 
 
 def test_what_is_given_takes_the_place_of_what_was_given_before() -> None:
@@ -24,6 +24,13 @@ def test_what_is_given_takes_the_place_of_what_was_given_before() -> None:
     assert list(servers.of("s")) == ["c"] and servers.of("other") == {}
     servers.drop("s")
     assert servers.of("s") == {}
+
+
+def test_the_same_given_again_changes_nothing() -> None:
+    servers = ClientServers({})
+    given = [{"a": HTTP}, {"a": HTTP, "bad": {}}, {"a": HTTP}, {"a": STDIO}, {}, {}]
+    changed = [servers.give("s", one, may_run=True).changed for one in given]
+    assert changed == [True, False, False, True, True, False]
 
 
 def test_a_bad_one_is_refused_alone() -> None:
