@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from benchmarks.figures import (
+    acp,
     ages,
     ahp,
     cpu,
@@ -26,6 +27,7 @@ FIGURES: Mapping[str, Callable[[], Awaitable[list[Row]]]] = {
     "floor": floor.measure,
     "frames": frames.measure,
     "deflate": deflate.measure,
+    "acp": acp.measure,
     "ahp": ahp.measure,
     "replay": replay.measure,
     "startup": startup.measure,

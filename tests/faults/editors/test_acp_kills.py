@@ -1,4 +1,4 @@
-"""ACP agent under kills: of the server, of the agent, of both one after the other; a prompt is said once, and a load is exact."""
+"""ACP agent under kills of the server and of the agent: a prompt is said once, a load is exact, two editors and a page show the same."""
 
 import asyncio
 import os
@@ -57,7 +57,38 @@ async def test_a_prompt_is_said_once_when_the_server_is_killed(
             assert (await one.prompt(session_id, "hello"))["result"] == {"stopReason": "end_turn"}
 
 
-@pytest.mark.parametrize("lines", few(range(4, 40, 3), 12))
+@pytest.mark.parametrize("point", few(POINTS, 5), ids=lambda point: f"{point.when}-{point.at}")
+async def test_two_editors_and_a_page_show_the_same_when_the_server_is_killed(
+    zygote: Zygote, tmp_path: Path, point: Failpoint, tally: Counter[str]
+) -> None:
+    async with ServerProcess(zygote, tmp_path, settings_for(tmp_path / "data", policy={})) as server:
+        await server.start()
+        async with editor(server.http) as one, editor(server.http) as two:
+            await one.initialize()
+            await two.initialize()
+            session_id = await one.new()
+            assert (await one.prompt(session_id, "hello"))["result"] == {"stopReason": "end_turn"}
+            await two.load(session_id)
+            async with SessionClient(server.http, session_id, feed_max=0) as page:
+                await page.wait_until(lambda view: len(view.messages) == 2)
+                await server.terminate()
+                await server.start(point)
+                answers = [two.prompt(session_id, "write a file"), one.prompt(session_id, "long")]
+                assert await server.ended() == -signal.SIGKILL
+                tally["kills"] += 1
+                await server.start()
+                async with asyncio.timeout(45):
+                    await asyncio.gather(*answers)
+                said, text = await inputs_and_answer(server.http, session_id)
+                assert said[0] == "hello" and sorted(said[1:]) == ["long", "write a file"]
+                await page.wait_until(lambda view: view.state == "idle" and not view.queued and len(view.messages) > 4)
+                shown = [message.text for message in page.view.messages if isinstance(message, AssistantMessage)]
+                assert "".join(shown) == text
+            await shows(one, text)
+            await shows(two, text)
+
+
+@pytest.mark.parametrize("lines", few(range(4, 40), 12))
 async def test_a_session_is_loaded_exactly_after_its_agent_was_killed(
     zygote: Zygote, tmp_path: Path, lines: int, tally: Counter[str]
 ) -> None:

@@ -5,7 +5,21 @@ import pytest
 
 from agent.models import ModelRequest, Models, ModelSettings
 from benchmarks.appending import Task
-from benchmarks.figures import ages, ahp, cpu, deflate, floor, formats, frames, memory, nodes, page, replay, startup
+from benchmarks.figures import (
+    acp,
+    ages,
+    ahp,
+    cpu,
+    deflate,
+    floor,
+    formats,
+    frames,
+    memory,
+    nodes,
+    page,
+    replay,
+    startup,
+)
 from benchmarks.processes import Process, ProcessFailed, Reading, configuration, reader, scripted_model, server
 from benchmarks.reader import aiohttp_stream, read
 from benchmarks.table import Row
@@ -58,6 +72,8 @@ async def test_small_frames_and_compression_are_measured_beside_servers_without(
     assert [row.unit for row in rows] == ["µs", "ms", "KiB"]
     (row,) = await ahp.measure(ahp.Size(tokens=5, every_ms=1, pairs=1))
     assert row.ours > 0 and row.floor
+    rows = await acp.measure(acp.Size(tokens=20, pairs=1))
+    assert [row.unit for row in rows] == ["µs", "µs", "MiB"] and all(row.ours > 0 for row in rows)
 
 
 @pytest.mark.parametrize("one", formats.FORMATS, ids=[one.title for one in formats.FORMATS])
