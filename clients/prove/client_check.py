@@ -3,6 +3,8 @@
 from collections import Counter
 from collections.abc import Callable
 
+from msgspec import UNSET
+
 from clients.session.frames import ProtocolFault, Unknown, read_frames
 from clients.session.view import copy_of
 from protocol import events as ev
@@ -156,8 +158,12 @@ class ClientCheck:
         text = ""
         if shown is not None and shown.message_id == event.message_id:
             text = shown.text if event.kind == "text" else shown.reasoning
-        # A merged chunk may begin before the client's position: it says again what is there, and goes on.
-        if event.offset > len(text) or not event.text.startswith(text[event.offset :]):
+        again = text[event.offset :]
+        may_repeat = event.first_seq is not UNSET or (self._phase == "replayed" and self.view.seq == self._asked)
+        # A merged chunk may begin before the client's position, and is cut there to its last: it says again what is there, and goes on.
+        if event.offset > len(text) or (
+            again and not (may_repeat and event.text.startswith(again) and event.text != again)
+        ):
             self._note(
                 "torn", f"event {event.seq} continues a text at {event.offset}; {len(text)} characters are there"
             )

@@ -13,5 +13,5 @@ Need: what a path requires of the caller. The rules by path are handed in; this 
 
 Worth knowing. A principal carries the name of its credential, never the credential. Open sockets are checked again every few
 seconds, and at the moment the next credential expires. Credential files are read again when they change, so revoking is writing
-a file. Credentials in a database are kept as they were seen, and asked for again as often as open sockets are checked. Connections without credentials are few, have small heads, and last only for `server.head_timeout_s`.
+a file. Credentials in a database are kept as they were seen, and asked for again as often as open sockets are checked. Connections without credentials are few, have small heads, and last ten seconds at most.
 """

@@ -9,6 +9,8 @@ from server.util.public_url import PublicUrl
 
 PUBLIC: Final = "public"
 """Key in the scope's state: whether the request was made at the public URL, as far as can be seen."""
+FORWARDED: Final = "forwarded"
+"""Key in the scope's state: whether a proxy, trusted or not, said that it passed the request on."""
 SECURE: Final = {"http": "https", "ws": "wss"}
 PLAIN: Final = {"https": "http", "wss": "ws"}
 

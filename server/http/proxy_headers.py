@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.types import Scope
 
-from server.auth.public_requests import PLAIN, SECURE
+from server.auth.public_requests import FORWARDED, PLAIN, SECURE
 from server.util.hosts import Network, parse_address, trusted
 
 FOR, PROTO, HOST = b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"
@@ -17,11 +17,13 @@ class BadForwardedHeader(Exception):
 def apply_forwarded_headers(scope: Scope, proxies: Sequence[Network]) -> Scope:
     """A copy of `scope` with the client, scheme and Host that the first trusted proxy saw, and no forwarding headers.
 
-    The headers are used only if the peer's address is in `proxies`. Raises `BadForwardedHeader`.
+    The headers are used only if the peer's address is in `proxies`; the scope's state says if there were any. Raises `BadForwardedHeader`.
     """
     headers = [(name.lower(), value) for name, value in scope["headers"]]
     forwarded = {name: value for name, value in headers if name in (FOR, PROTO, HOST)}
     scope = {**scope, "headers": [pair for pair in headers if pair[0] not in (FOR, PROTO, HOST)]}
+    if forwarded:
+        scope["state"] = {**scope.get("state", {}), FORWARDED: True}
     client = scope.get("client")
     if client is not None and trusted(str(client[0]), proxies):
         _apply(scope, headers, forwarded, proxies)

@@ -19,7 +19,7 @@ READ_AT_ONCE = 1_000
 DAY_S = 86_400.0
 
 EMPTY_S = 1_800.0
-"""Sessions in which nothing was ever said, without a title and files, are deleted so long after their last socket: nobody misses one, and
+"""Sessions in which nothing was ever said, without a title and files, and not listed apart, are deleted so long after their last socket: nobody misses one, and
 each page and editor that is opened may make one. A machine that sleeps for a moment finds its own again."""
 EMPTY_OF_SEVERAL_S = DAY_S
 """The same where several servers share the sessions: none of them knows of the sockets at the others."""

@@ -41,7 +41,7 @@ _UNFINISHED = "SELECT session_id FROM sessions WHERE unfinished = 1 AND deleted 
 _STALE = """
     SELECT session_id FROM sessions
     WHERE deleted = 0 AND unfinished = 0 AND state IN ('idle', 'closed')
-        AND (last_active_at < ? OR (message_count = 0 AND title = '' AND files = 0 AND last_active_at < ?))
+        AND (last_active_at < ? OR (message_count = 0 AND title = '' AND files = 0 AND listed = '' AND last_active_at < ?))
     ORDER BY last_active_at, session_id LIMIT ?
 """
 _UNEXPORTED = f"""

@@ -246,7 +246,9 @@ class ToolsetFactory:
 
     def _research_tools(self) -> list[Tool]:
         settings = self._settings
-        return [ResearchTool(settings.research, settings.policy.policy())] if settings.research.enabled else []
+        if not settings.research.enabled:
+            return []
+        return [ResearchTool(settings.research, settings.policy.policy(), settings.turn.tool_timeout_s)]
 
     @property
     def _opened_backend(self) -> SandboxBackend:

@@ -172,9 +172,12 @@ async def test_at_the_step_limit_the_last_message_is_the_report(tmp_path: Path, 
         assert "write your report now" in str((await sent(model, 4))[-1])
 
 
-async def test_at_the_time_limit_research_ends_with_its_text_so_far(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "bound", [{"research": {"time_max_s": 0.5}}, {"turn": {"tool_timeout_s": 0.625}}], ids=["own", "of all tools"]
+)
+async def test_at_the_time_limit_research_ends_with_its_text_so_far(tmp_path: Path, bound: dict[str, Any]) -> None:
     async with ScriptedModel(script(stream(Text("Owls, I think"), Hang()))) as model:
-        settings = settings_for(tmp_path, model, policy={}, research={"time_max_s": 0.5})
+        settings = settings_for(tmp_path, model, policy={}, **bound)
         async with listening(settings) as live, client(live) as talker:
             await say(talker, "make a note")
             assert isinstance(await say(talker, "go"), ev.TurnComplete)

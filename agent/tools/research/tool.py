@@ -20,7 +20,9 @@ EXCLUDED = frozenset({NAME, "plan"})
 REMOVED_ARGUMENTS = {"web_fetch": "save_as"}
 """Tools that change something only if this argument is given: the sub-agent gets them without it."""
 TIME_MAX_S = 480.0
-"""How long one call takes; then it ends with what it has said, before `turn.tool_timeout_s` would cut it off with nothing."""
+"""How long one call takes; then it ends with what it has said."""
+TIME_PART = 0.8
+"""Share of `turn.tool_timeout_s` that it takes at most: the timeout would cut it off with nothing."""
 READ_EFFECTS: frozenset[EffectKind] = frozenset({"network"})
 """Effects that a call which only reads may have, if the policy allows it."""
 
@@ -49,9 +51,11 @@ class ResearchTool(StructTool[Research]):
     )
     arguments = Research
 
-    def __init__(self, settings: ResearchSettings, policy: Policy) -> None:
+    def __init__(self, settings: ResearchSettings, policy: Policy, timeout_s: float) -> None:
+        """`timeout_s`: after which a call of a tool is cancelled."""
         self._settings = settings
         self._policy = policy
+        self._time_s = min(TIME_MAX_S, timeout_s * TIME_PART)
 
     def effects(self, arguments: Research) -> Effects:
         return Effects(f"reads and searches on its own, with up to {subagent.MODEL_CALLS_MAX} model calls")
@@ -59,7 +63,7 @@ class ResearchTool(StructTool[Research]):
     async def delegate(self, arguments: Research, log: ToolLog, context: SubagentContext) -> ToolResult:
         """Run the sub-agent. At the time limit, or if the model fails, the result is its newest text."""
         run = ResearchRun(arguments.task, ReadOnlyTools(context, self._policy), context, log, self._settings)
-        clock = asyncio.timeout(TIME_MAX_S)
+        clock = asyncio.timeout(self._time_s)
         try:
             async with clock:
                 return ToolResult(output=await run.report(), success=True)
@@ -68,7 +72,7 @@ class ResearchTool(StructTool[Research]):
         except TimeoutError:
             if not clock.expired():
                 raise
-            return _unfinished(run, f"its time limit of {TIME_MAX_S:g} s is reached")
+            return _unfinished(run, f"its time limit of {self._time_s:g} s is reached")
 
 
 class ReadOnlyTools(ResearchTools):

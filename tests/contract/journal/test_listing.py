@@ -113,10 +113,12 @@ async def test_old_sessions_are_found_and_earlier_those_with_nothing_in_them(jou
         "titled": {"message_count": 0},
         "filled": empty,
         "empty": empty,
+        "pinned": empty,
     }
     for name, fields in made.items():
         await journal.release(await journal.create(msgspec.structs.replace(row(name), **fields)))
     await journal.files_measured("filled", 5)
+    await journal.list_as("pinned", "pinned")
     after = "2999-01-01T00:00:00.000Z"
     assert await journal.stale("", after, 10) == ["empty"]
     assert await journal.stale(after, "", 10) == sorted(made)

@@ -45,6 +45,19 @@ def test_a_merged_chunk_may_say_again_what_is_there_and_nothing_else(offset: int
     assert kinds([*trace[:place], *received("one", chunk), *trace[place + 1 :]]) == found
 
 
+@pytest.mark.parametrize(("offset", "text"), [(0, "Hello."), (0, "Hel")])
+def test_a_live_chunk_says_nothing_again(offset: int, text: str) -> None:
+    place = place_of(trace := good(4), "one", 4)
+    chunk = ev.AssistantChunk(seq=4, at=AT, message_id="msg-3", offset=offset, text=text)
+    assert kinds([*trace[:place], *received("one", chunk), *trace[place + 1 :]]) >= {"torn"}
+
+
+def test_a_replay_that_says_again_alone_what_is_there_is_found() -> None:
+    place = place_of(trace := good(3), "one", 4)
+    chunk = ev.AssistantChunk(seq=4, at=AT, message_id="msg-3", offset=0, text="Hel")
+    assert kinds([*trace[:place], *received("one", chunk), *trace[place + 1 :]]) >= {"torn"}
+
+
 def dropped(trace: list[Entry]) -> list[Entry]:
     place = place_of(trace, "one", 4)
     return trace[:place] + trace[place + 1 :]
