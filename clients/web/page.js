@@ -409,7 +409,10 @@ ${fence}`}function fileName(title){return title.replace(/[^\p{L}\p{N}_-]+/gu,"-"
     <//>
     <${Choice} name="choice-effort" icon="think" says=${effort||"auto"} label="Reasoning effort" title="How long the model thinks before it answers" value=${effort} change=${event=>conversation.use(now,event.target.value)}>
       ${EFFORTS.map(([value,words])=>html`<option key=${value} value=${value}>${`Thinks: ${words}`}</option>`)}
-    <//>`}function Choice({says,label,title,value,change,name="",icon:icon2,children}){return html`<span class=${`choice ${name}`} title=${title}>${icon2&&html`<${Icon} name=${icon2} />`}<span class="choice-says" aria-hidden="true">${says}</span><${Icon} name="fold" />
+    <//>
+    <${ModeChoice} conversation=${conversation} />`}function ModeChoice({conversation}){conversation.version.value;let modes=config.value?.modes??[],now=conversation.view.mode||"default";if(modes.length<2||conversation.access!=="owner"||conversation.session.sessionId===null)return null;let all=modes.includes(now)?modes:[now,...modes];return html`<${Choice} name="choice-mode" icon="ask" says=${modeLabel(now)} label="Mode" title="What the agent may do without asking" value=${now} change=${event=>conversation.now({type:"set_mode",mode:event.target.value})}>
+    ${all.map(one=>html`<option key=${one} value=${one}>${`Mode: ${modeLabel(one)}`}</option>`)}
+  <//>`}var modeLabel=mode=>mode.replaceAll(/[-_]/g," ");function Choice({says,label,title,value,change,name="",icon:icon2,children}){return html`<span class=${`choice ${name}`} title=${title}>${icon2&&html`<${Icon} name=${icon2} />`}<span class="choice-says" aria-hidden="true">${says}</span><${Icon} name="fold" />
     <select aria-label=${label} value=${value} onChange=${change}>${children}</select>
   </span>`}var NEARLY_FULL=.75;function Usage({conversation}){conversation.version.value;let{input_tokens,output_tokens,cached_tokens,cost_usd,context_tokens,context_limit}=conversation.view.usage;if(!input_tokens&&!output_tokens&&!cost_usd)return null;let part2=context_limit?Math.min(1,context_tokens/context_limit):0,percent=`${Math.round(part2*100)}%`,cost=cost_usd===null?"":money(cost_usd),full=part2>=NEARLY_FULL;return html`<span class="usage">
     <button type="button" class="quiet" popovertarget="usage" aria-label=${`Usage: context ${percent} full${cost&&`, ${cost}`}`} data-full=${full}>

@@ -95,6 +95,17 @@ async def test_a_session_begins_with_the_model_that_was_chosen_for_it(tabs: Tabs
         assert at.model.requests[0].body["reasoning_effort"] == "low"
 
 
+async def test_the_owner_chooses_the_mode_of_a_session(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path, [text("Hello.")]) as at:
+        await at.chat.say("hello")
+        await expect(at.chat.answers).to_have_text("Hello.")
+        mode = at.chat.page.get_by_role("combobox", name="Mode", exact=True)
+        await expect(mode).to_have_value("default")
+        await mode.select_option("read-only")
+        await expect(at.chat.page.locator(".choice-mode .choice-says")).to_have_text("read only")
+        assert (await at.at_rest()).mode == "read-only"
+
+
 @in_the_long_form
 async def test_messages_are_walked_by_the_keyboard(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("First answer."), text("Second answer.")]) as at:

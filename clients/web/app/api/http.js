@@ -12,6 +12,7 @@ import { base, server } from "./base.js";
  * @property {string} [model_reason]
  * @property {ModelOffered[]} [models]
  * @property {boolean} [allow_other_models]
+ * @property {string[]} [modes] of sessions: what `set_mode` takes
  * @property {{ image_sources: string[] }} [page]
  * @property {import("../../../js/protocol.d.ts").Limits} [limits]
  * @property {Sandbox} [sandbox] where commands run, and if they do not, why

@@ -1,4 +1,4 @@
-// Model choice: which model answers, its context and price, and its reasoning effort.
+// Model choice: which model answers, its context and price, its reasoning effort, and the mode, which says what asks.
 
 /** @import { SetModel } from "../../../js/protocol.d.ts" */
 /** @import { Conversation } from "../state/conversation.js" */
@@ -41,8 +41,23 @@ export function ModelChoice({ conversation }) {
     <//>
     <${Choice} name="choice-effort" icon="think" says=${effort || "auto"} label="Reasoning effort" title="How long the model thinks before it answers" value=${effort} change=${(/** @type {any} */ event) => conversation.use(now, event.target.value)}>
       ${EFFORTS.map(([value, words]) => html`<option key=${value} value=${value}>${`Thinks: ${words}`}</option>`)}
-    <//>`;
+    <//>
+    <${ModeChoice} conversation=${conversation} />`;
 }
+
+/** The session's mode, for its owner, where the server has several. @param {{ conversation: Conversation }} props */
+function ModeChoice({ conversation }) {
+  void conversation.version.value;
+  const modes = config.value?.modes ?? [];
+  const now = conversation.view.mode || "default";
+  if (modes.length < 2 || conversation.access !== "owner" || conversation.session.sessionId === null) return null;
+  const all = modes.includes(now) ? modes : [now, ...modes];
+  return html`<${Choice} name="choice-mode" icon="ask" says=${modeLabel(now)} label="Mode" title="What the agent may do without asking" value=${now} change=${(/** @type {any} */ event) => conversation.now({ type: "set_mode", mode: event.target.value })}>
+    ${all.map((one) => html`<option key=${one} value=${one}>${`Mode: ${modeLabel(one)}`}</option>`)}
+  <//>`;
+}
+
+const modeLabel = (/** @type {string} */ mode) => mode.replaceAll(/[-_]/g, " ");
 
 /**
  * A choice that shows few words while it is closed, and all of them while it is open: the browser's own, under a label.
