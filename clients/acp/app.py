@@ -21,6 +21,9 @@ from clients.terminal.input import LineReader
 
 USAGE = 2
 
+LINE_MAX_CHARS = 16 * 1024 * 1024
+"""A longer line is cut, and cannot be read. The images that a model is shown at once have 11 million characters as base64."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `holdfast acp`."""
@@ -74,7 +77,7 @@ async def _serve(server: Server, version: str, lines: int) -> None:
 async def serve(server: Server, version: str, source: int, sink: int, left: asyncio.Event) -> None:
     """Be the agent of the editor that writes to the descriptor `source` and reads `sink`, until it ends or `left` is set."""
     output = LineOutput(sink, left.set)
-    reader = LineReader(source)
+    reader = LineReader(source, LINE_MAX_CHARS)
     encode = msgspec.json.Encoder().encode
 
     def write(message: Message) -> None:

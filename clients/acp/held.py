@@ -11,8 +11,8 @@ from clients.acp.server import Server
 from clients.session.client import SessionClient
 from clients.session.errors import CannotConnect, Denied, OutboxFull, SessionEnded, SubmissionRefused
 from clients.session.outcomes import Connected, Rejected
-from clients.session.tasks import owned_tasks
-from protocol.submissions import submission_id
+from clients.session.tasks import Start, owned_tasks
+from protocol.submissions import Submission, submission_id
 
 Write = Callable[[Message], None]
 Room = Callable[[], Awaitable[None]]
@@ -33,6 +33,7 @@ class HeldSession:
         self._write = write
         self._room = room
         self._leaving = asyncio.Event()
+        self._start: Start | None = None
 
     def leave(self) -> None:
         """Let go of the session: nothing more is written for it."""
@@ -43,6 +44,7 @@ class HeldSession:
         """Until the session is let go, or cannot be had any more."""
         try:
             async with self._client, owned_tasks() as start:
+                self._start = start
                 start(self._follow(), "follow a session")
                 await self._leaving.wait()
         except (Denied, CannotConnect) as error:
@@ -58,14 +60,37 @@ class HeldSession:
             if isinstance(out, dict):
                 self._write(out)
                 continue
-            try:
-                self._client.send(out)
-            except SubmissionRefused as refused:
-                self.do(self._reject(submission_id(out), refused.code, refused.message))
-            except OutboxFull as full:
-                self.do(self._reject(submission_id(out), "outbox_full", str(full)))
-            except SessionEnded as ended:
-                self.do(self._reject(submission_id(out), "session_ended", ended.message))
+            images = self.mapping.uploads.pop(submission_id(out), None)
+            if images:
+                self._uploading(out, images)
+            else:
+                self._send(out)
+
+    def _uploading(self, out: Submission, images: dict[str, bytes]) -> None:
+        if self._start is None:
+            self.do(self._reject(submission_id(out), "not_connected", "the session is not there yet; say it again"))
+        else:
+            self._start(self._upload(out, images), "upload images")
+
+    async def _upload(self, out: Submission, images: dict[str, bytes]) -> None:
+        """Put the images into the workspace, then submit the prompt. A cancel meanwhile is heeded when it is accepted."""
+        try:
+            for path, data in images.items():
+                await self._server.put_file(self.mapping.session_id, path, data)
+        except Failure as failure:
+            self.do(self._reject(submission_id(out), "image_not_stored", failure.message))
+        else:
+            self._send(out)
+
+    def _send(self, out: Submission) -> None:
+        try:
+            self._client.send(out)
+        except SubmissionRefused as refused:
+            self.do(self._reject(submission_id(out), refused.code, refused.message))
+        except OutboxFull as full:
+            self.do(self._reject(submission_id(out), "outbox_full", str(full)))
+        except SessionEnded as ended:
+            self.do(self._reject(submission_id(out), "session_ended", ended.message))
 
     def _reject(self, submission: str, code: str, message: str) -> list[Out]:
         return self.mapping.take(Rejected(submission, code, message, False))

@@ -112,6 +112,10 @@ class Server:
         else:
             _tell_refused(_read(taken, _Taken).mcp_refused)
 
+    async def put_file(self, session_id: str, path: str, data: bytes) -> None:
+        """Put a file into the session's workspace. Raises `Failure`."""
+        await self._ask("PUT", f"/api/sessions/{quote(session_id, safe='')}/files/{quote(path)}", data)
+
     async def sessions(self, cursor: str | None) -> SessionPage:
         """A page of the user's sessions. Raises `Failure`."""
         before = f"&before={quote(cursor, safe='')}" if cursor else ""

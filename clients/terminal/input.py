@@ -27,7 +27,8 @@ class LineReader:
     woken: it would hold up the end of the process until somebody presses enter.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, line_max_chars: int = LINE_MAX_CHARS) -> None:
+        self._line_max_chars = line_max_chars
         self._descriptor = descriptor
         self._loop = asyncio.get_running_loop()
         self._lines: deque[str] = deque()
@@ -64,7 +65,7 @@ class LineReader:
                 os.close(self._woken)
 
     def _run(self) -> None:
-        for line in split_lines(self._pieces()):
+        for line in split_lines(self._pieces(), self._line_max_chars):
             self._room.acquire()
             if self._closing.is_set():
                 return
@@ -95,7 +96,7 @@ class LineReader:
         self._arrived.set()
 
 
-def split_lines(pieces: Iterator[bytes]) -> Iterator[str]:
+def split_lines(pieces: Iterator[bytes], most: int = LINE_MAX_CHARS) -> Iterator[str]:
     """Lines of UTF-8 in pieces, without their ends; the last one may have none. Bad bytes become U+FFFD."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     begun: list[str] = []
@@ -103,11 +104,11 @@ def split_lines(pieces: Iterator[bytes]) -> Iterator[str]:
     for piece in pieces:
         *complete, rest = decoder.decode(piece).split("\n")
         for part in complete:
-            yield "".join([*begun, part])[:LINE_MAX_CHARS].removesuffix("\r")
+            yield "".join([*begun, part])[:most].removesuffix("\r")
             begun, size = [], 0
-        if rest and size < LINE_MAX_CHARS:
+        if rest and size < most:
             begun.append(rest)
             size += len(rest)
     last = "".join([*begun, decoder.decode(b"", final=True)])
     if last:
-        yield last[:LINE_MAX_CHARS].removesuffix("\r")
+        yield last[:most].removesuffix("\r")

@@ -1,5 +1,6 @@
 """ACP agent, servers and files: MCP servers that an editor names are the session's, also after a restart; a load shows diffs."""
 
+import base64
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -13,6 +14,9 @@ from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.network.ports import free_port
 from tests.unit.agent.tools.mcp.servers import PLAIN, odd
 
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 SHOP = {"name": "shop", "command": odd().command, "args": ["-I", "-S", str(PLAIN)], "env": []}
 OLD = {"type": "sse", "name": "old", "url": "https://x.example/sse", "headers": []}
 
@@ -53,6 +57,25 @@ async def test_a_load_shows_the_diff_of_a_file_that_was_written(tmp_path: Path) 
         for each in (one, two):
             [diff] = [part for u in each.updates for part in _parts(u) if part["type"] == "diff"]
             assert (diff["path"], diff["newText"]) == (str(project / "notes.txt"), "kept")
+
+
+async def test_an_image_of_a_prompt_is_a_file_that_the_model_is_shown(tmp_path: Path) -> None:
+    image = {"type": "image", "mimeType": "image/png", "data": base64.b64encode(PNG).decode()}
+    async with ScriptedModel([text("A dot.")]) as model, listening(settings_for(tmp_path, model)) as live:
+        async with editor(live.http) as one, editor(live.http) as two:
+            await one.initialize()
+            await two.initialize()
+            session_id = await one.new()
+            prompt = [{"type": "text", "text": "What is it?"}, image]
+            assert await one.request("session/prompt", sessionId=session_id, prompt=prompt) == {
+                "stopReason": "end_turn"
+            }
+            assert base64.b64encode(PNG).decode() in str(model.requests[0].body["messages"])
+            await two.load(session_id)
+            assert two.text("user_message_chunk").startswith("What is it?\n[image: images/")
+            odd = [{**image, "mimeType": "image/gif"}]
+            refused = await one.request("session/prompt", sessionId=session_id, prompt=odd)
+            assert "image/png" in refused["error"]["message"]
 
 
 def _parts(update: dict[str, object]) -> list[dict[str, object]]:

@@ -137,7 +137,11 @@ class V2(V1):
             "protocolVersion": 2,
             "info": {"name": "holdfast", "title": "Holdfast", "version": version},
             "capabilities": {
-                "session": {"prompt": {"embeddedContext": {}}, "mcp": {"stdio": {}, "http": {}}, "delete": {}}
+                "session": {
+                    "prompt": {"image": {}, "embeddedContext": {}},
+                    "mcp": {"stdio": {}, "http": {}},
+                    "delete": {},
+                }
             },
             "authMethods": [],
         }

@@ -21,7 +21,7 @@ def prompt_text(blocks: object) -> str:
         spoken = _joined(spoken, piece, mention=block.get("type") != "text")
         files += [file] if file else []
     text = "\n\n".join([*([spoken] if spoken.strip() else []), *files])
-    if not text.strip():
+    if not text.strip() and not any(block.get("type") == "image" for block in blocks):
         raise Failure(INVALID_PARAMS, "the prompt is empty")
     return text
 
@@ -31,6 +31,8 @@ def _read_block(block: Message) -> tuple[str, str]:
     match block.get("type"):
         case "text":
             return _text(block, "text"), ""
+        case "image":
+            return "", ""
         case "resource_link":
             return f"[@{_text(block, 'name')}]({_text(block, 'uri')})", ""
         case "resource":
@@ -44,7 +46,7 @@ def _read_block(block: Message) -> tuple[str, str]:
             return f"[@{name}]({uri})", _embedded(uri, resource["text"])
         case other:
             raise Failure(
-                INVALID_PARAMS, f"this agent takes texts, links and embedded files, no content block {other!r}"
+                INVALID_PARAMS, f"this agent takes texts, links, embedded files and images, no content block {other!r}"
             )
 
 

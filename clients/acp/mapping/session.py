@@ -7,6 +7,7 @@ from clients.acp.dialects.v1 import V1
 from clients.acp.mapping.activity import Activity
 from clients.acp.mapping.content import prompt_text
 from clients.acp.mapping.continuation import Continuation
+from clients.acp.mapping.images import image_files, read_images, with_images
 from clients.acp.mapping.permissions import Permissions
 from clients.acp.mapping.prompts import Answer, Prompts, answer_of
 from clients.acp.mapping.questions import Questions
@@ -50,6 +51,8 @@ class SessionMapping:
         """The folder of this machine in which the session works; None: one of the server's own."""
         self.partial = False
         """Whether the view lacks the oldest messages: then a load needs another client."""
+        self.uploads: dict[str, dict[str, bytes]] = {}
+        """Images of prompts that were not submitted yet, by submission: they are put into the workspace before it."""
         self._dialect = dialect
         self._ids = ids
         self._settings = Settings(dialect, offered)
@@ -88,6 +91,7 @@ class SessionMapping:
         """The client's user says something. Raises `Failure`."""
         text = prompt_text(blocks)
         submission_id = self._ids.submission()
+        images = read_images(blocks, submission_id)
         submission: sub.Submission
         match text.strip():
             case "/compact":
@@ -97,7 +101,9 @@ class SessionMapping:
                 submission = sub.Undo(id=submission_id)
                 self._prompts.add(request_id, submission_id, "undo")
             case _:
-                submission = sub.UserInput(id=submission_id, text=text)
+                submission = sub.UserInput(id=submission_id, text=text, images=image_files(images))
+                if images:
+                    self.uploads[submission_id] = images
                 self._prompts.add(request_id, submission_id, "input")
         self._transcript.own.add(submission_id)
         self._texts[submission_id] = text
@@ -111,6 +117,8 @@ class SessionMapping:
         cancelled = {prompt.submission_id for prompt in self._prompts.cancel(now, request_id)}
         never_sent = cancelled & {sub.submission_id(one) for one in self._unsent}
         self._unsent = [one for one in self._unsent if sub.submission_id(one) not in never_sent]
+        for one in never_sent:
+            self.uploads.pop(one, None)
         answers = self._answers(self._prompts.drop(never_sent))
         running = self.view.turn_id
         own = any(prompt.turn_id == running for prompt in self._prompts.all() if prompt.cancelled)
@@ -240,7 +248,7 @@ class SessionMapping:
     def _accepted(self, event: ev.Accepted) -> list[Out]:
         submission = event.submission
         if isinstance(submission, sub.UserInput | sub.Edit):
-            self._texts[event.submission_id] = submission.text
+            self._texts[event.submission_id] = with_images(submission.text, submission.images)
         self._answers_sent.pop(event.submission_id, None)
         prompt = self._prompts.find(event.submission_id)
         withdrawn: list[Out] = self._withdraw(event.submission_id) if prompt is not None and prompt.cancelled else []
@@ -272,7 +280,7 @@ class SessionMapping:
         elif not was_synced:
             out += self._updates(self._transcript.update(self.view))
         if not was_synced:
-            self._texts |= {waiting.submission_id: waiting.text for waiting in self.view.queued}
+            self._texts |= {one.submission_id: with_images(one.text, one.images) for one in self.view.queued}
             out += self._answers(self._prompts.reconcile(self.view))
         out += [*self._permissions.keep(self.view.pending_approval), *self._ask_questions()]
         out += self._permissions.ask(self.session_id, self.view.pending_approval, self.cwd)

@@ -4,6 +4,7 @@ Live, each event gives its updates. A whole view gives all that the client was n
 """
 
 from clients.acp.dialects.v1 import V1, Shown
+from clients.acp.mapping.images import with_images
 from clients.acp.rpc import Message
 from protocol import events as ev
 from protocol.content import AssistantMessage, FileChange, OpenCall, ToolMessage, UserMessage
@@ -39,7 +40,7 @@ class Transcript:
         updates: list[Message] = []
         for message in view.messages:
             if isinstance(message, UserMessage):
-                updates += self._user(message.submission_id, message.text)
+                updates += self._user(message.submission_id, with_images(message.text, message.images))
             elif isinstance(message, AssistantMessage):
                 updates += self._whole(message.message_id, message.text, message.reasoning)
                 for call in message.tool_calls:

@@ -1,8 +1,12 @@
-"""Calls: where a call works and what it found are told by absolute paths and lines; diffs are there after a load too."""
+"""Calls, servers and images: places are absolute, with lines; diffs are there after a load; what an editor gives is read."""
+
+import pytest
 
 from clients.acp.dialects.v1 import V1, Offers
 from clients.acp.dialects.v2 import V2
+from clients.acp.mapping.images import read_images
 from clients.acp.mapping.servers import given_servers
+from clients.acp.rpc import Failure
 from protocol import events as ev
 from protocol.content import AssistantMessage, FileChange, ToolCall, ToolMessage
 from protocol.view import View
@@ -67,3 +71,25 @@ def test_the_servers_of_an_editor_are_those_of_a_session() -> None:
         "old": {"type": "sse"},
     }
     assert given_servers(None) == given_servers([]) == {}
+
+
+def test_images_of_a_prompt_get_paths_of_their_own() -> None:
+    blocks = [{"type": "image", "mimeType": kind, "data": "AAEC"} for kind in ("image/png", "image/jpeg")]
+    assert read_images([{"type": "text", "text": "x"}, *blocks], "s1") == {
+        "images/s1-1.png": b"\0\1\2",
+        "images/s1-2.jpg": b"\0\1\2",
+    }
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    [
+        [{"type": "image", "mimeType": "image/png", "data": ""}],
+        [{"type": "image", "mimeType": "image/gif", "data": "AAEC"}],
+        [{"type": "image", "mimeType": "image/png", "data": "not base64"}],
+        [{"type": "image", "mimeType": "image/png", "data": "AAEC"}] * 9,
+    ],
+)
+def test_an_image_that_cannot_be_shown_is_refused(blocks: list[dict[str, str]]) -> None:
+    with pytest.raises(Failure):
+        read_images(blocks, "s1")

@@ -62,7 +62,7 @@ def test_a_long_file_is_cut_and_says_so() -> None:
         [],
         "text",
         [1],
-        [{"type": "image", "data": "", "mimeType": "image/png"}],
+        [{"type": "audio", "data": "", "mimeType": "audio/wav"}],
         [{"type": "text"}],
         [{}],
         [{"type": "resource"}],

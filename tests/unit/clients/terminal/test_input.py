@@ -79,3 +79,9 @@ def test_bad_bytes_and_endless_lines_are_borne() -> None:
     assert list(split_lines(iter([b"\xff\n", b"ok"]))) == ["\ufffd", "ok"]
     long = list(split_lines(iter([b"x" * 1_000_000] * 10 + [b"\nnext\n"])))
     assert [len(line) for line in long] == [LINE_MAX_CHARS, 4]
+
+
+def test_a_line_is_cut_where_its_reader_says() -> None:
+    line = b"x" * (LINE_MAX_CHARS + 5)
+    assert [len(one) for one in split_lines(iter([line, b"\n"]))] == [LINE_MAX_CHARS]
+    assert [len(one) for one in split_lines(iter([line, b"\n"]), 2 * LINE_MAX_CHARS)] == [LINE_MAX_CHARS + 5]
