@@ -1,15 +1,19 @@
 """Requests: what the handlers read from one. Everything here raises `RequestRefused` for what it cannot accept."""
 
-from typing import Final
+from typing import Final, TypeVar
 
+import msgspec
 from starlette.requests import Request
 
 from protocol.content import AccessLevel
 from server.auth.principal import Principal
+from server.http.bodies import read_small
 from server.journal.base import SessionRow
 from server.sessions.access import authorize_session
 from server.sessions.manager import SessionManager
 from server.util.refusal import HTTPRefusal, RequestRefused
+
+Shape = TypeVar("Shape")
 
 ACCESS_LEVELS: Final[tuple[AccessLevel, ...]] = ("read", "drive", "owner")
 """From the least to the most."""
@@ -62,3 +66,16 @@ def position_in_path(request: Request) -> int:
 def bad_request(message: str) -> RequestRefused:
     """The refusal of a request that cannot be understood."""
     return RequestRefused(HTTPRefusal("bad_request", message))
+
+
+async def read_struct(request: Request, shape: type[Shape], most: int, form: str, empty: Shape | None = None) -> Shape:
+    """The JSON body, of `most` bytes. `form`: what it must be, for people. `empty`: what no body stands for. Raises `RequestRefused`."""
+    body = await read_small(request, most)
+    if body is None:
+        raise bad_request(f"the body is larger than {most} bytes")
+    if empty is not None and not body.strip():
+        return empty
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise bad_request(f"the body must be {form}: {error}") from error

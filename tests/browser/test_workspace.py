@@ -52,6 +52,14 @@ async def test_an_image_that_is_added_reaches_the_model_and_is_shown_with_the_me
     await expect(shown).to_have_js_property("naturalWidth", 8)
 
 
+async def test_a_file_that_the_browser_makes_no_picture_of_has_the_icon_of_a_file(live: Live, tabs: Tabs) -> None:
+    chat = await tabs.open(live.http)
+    broken = {"name": "odd.png", "mimeType": "image/png", "buffer": b"no image"}
+    await chat.page.locator("input[type=file]").set_input_files(broken)  # type: ignore[arg-type]  # a FilePayload
+    added = chat.page.get_by_role("list", name="Files added").get_by_role("listitem")
+    await expect(added.locator("> svg")).to_have_count(1)
+
+
 async def test_what_an_edit_takes_away_stays_as_an_earlier_version_that_one_can_go_back_to(
     live: Live, tabs: Tabs
 ) -> None:

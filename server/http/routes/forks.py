@@ -2,20 +2,19 @@
 
 from typing import Final
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from server.http import schemas
-from server.http.bodies import read_small
 from server.http.endpoints import SESSION, Endpoint
-from server.http.requests import authorized_row, bad_request
+from server.http.requests import authorized_row, read_struct
 from server.http.responses import json_response
 from server.sessions.forks.forker import Forker
 from server.sessions.manager import SessionManager
 from server.sessions.rows import SessionInfo
 
 BODY_BYTES_MAX: Final = 1_024
+FORM: Final = '{"seq": ..., "branch": ...}'
 
 
 class ForkRoutes:
@@ -28,24 +27,11 @@ class ForkRoutes:
     async def fork(self, request: Request) -> Response:
         """Make a new session with a copy of this one's events up to a position, and of its files."""
         row = await authorized_row(self._manager, request, "owner")
-        wanted = await _read_fork(request)
+        wanted = await read_struct(request, schemas.Fork, BODY_BYTES_MAX, FORM, schemas.Fork())
         fork_id = await self._forker.fork(row, wanted.seq, branch=wanted.branch)
         response = json_response(await self._manager.get_session_info(fork_id), 201)
         response.headers["location"] = f"/api/sessions/{fork_id}"
         return response
-
-
-async def _read_fork(request: Request) -> schemas.Fork:
-    """What the body asks for; no body asks for a fork of now. Raises `RequestRefused`."""
-    body = await read_small(request, BODY_BYTES_MAX)
-    if body is None:
-        raise bad_request(f"the body is larger than {BODY_BYTES_MAX} bytes")
-    if not body.strip():
-        return schemas.Fork()
-    try:
-        return msgspec.json.decode(body, type=schemas.Fork)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise bad_request(f'the body must be {{"seq": ..., "branch": ...}}: {error}') from error
 
 
 ENDPOINTS: Final = (

@@ -2,14 +2,12 @@
 
 from typing import Final
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from server.http import schemas
-from server.http.bodies import read_small
 from server.http.endpoints import SESSION, Endpoint
-from server.http.requests import authorized_session, bad_request, caller
+from server.http.requests import authorized_session, caller, read_struct
 from server.http.responses import json_response
 from server.sessions.manager import SessionManager
 from server.sessions.rows import load_options
@@ -31,13 +29,8 @@ class InstructionRoutes:
 
     async def keep(self, request: Request) -> Response:
         """Keep the caller's instructions, in place of the last. Sessions that were made before keep theirs."""
-        body = await read_small(request, BODY_BYTES_MAX)
-        if body is None:
-            raise bad_request(f"the body is larger than {BODY_BYTES_MAX} bytes")
-        try:
-            given = msgspec.json.decode(body, type=schemas.Instructions)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise bad_request(f'the body must be {{"instructions": "..."}}: {error}') from error
+        form = '{"instructions": "..."}'
+        given = await read_struct(request, schemas.Instructions, BODY_BYTES_MAX, form)
         await self._journal.instruct(caller(request).user_id, given.instructions.strip())
         return Response(status_code=204)
 

@@ -2,14 +2,12 @@
 
 from typing import Final
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from server.http import schemas
-from server.http.bodies import read_small
 from server.http.endpoints import SESSION, Endpoint
-from server.http.requests import authorized_session, bad_request
+from server.http.requests import authorized_session, read_struct
 from server.http.responses import json_response
 from server.sessions.manager import SessionManager
 from server.sessions.rows import SessionInfo
@@ -26,13 +24,8 @@ class ListedRoutes:
     async def change(self, request: Request) -> Response:
         """Pin a session, archive it, or neither; for its owner. It wakes nobody, and is no activity."""
         session_id = await authorized_session(self._manager, request, "owner")
-        body = await read_small(request, BODY_BYTES_MAX)
-        if body is None:
-            raise bad_request(f"the body is larger than {BODY_BYTES_MAX} bytes")
-        try:
-            wanted = msgspec.json.decode(body, type=schemas.SessionChange)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise bad_request(f'the body must be {{"listed": "pinned"}}, "archived" or "": {error}') from error
+        form = '{"listed": "pinned"}, "archived" or ""'
+        wanted = await read_struct(request, schemas.SessionChange, BODY_BYTES_MAX, form)
         await self._manager.journal.list_as(session_id, wanted.listed)
         return json_response(await self._manager.get_session_info(session_id))
 

@@ -16,10 +16,16 @@ from agent.workspace.project_roots import PATH_CHARS_MAX, ProjectFolders, Projec
 from protocol.limits import MAX_SEQ
 from protocol.submissions import SetMode, SetModel, SetTitle, Submission
 from server.http import schemas
-from server.http.bodies import read_small
 from server.http.endpoints import JSON_OBJECT, SESSION, Endpoint, Media, Query
 from server.http.paging import PAGE_QUERY, next_page, read_page
-from server.http.requests import authorized_session, bad_request, caller, integer_parameter, position_in_path
+from server.http.requests import (
+    authorized_session,
+    bad_request,
+    caller,
+    integer_parameter,
+    position_in_path,
+    read_struct,
+)
 from server.http.responses import json_if_changed, json_response
 from server.search.searcher import SessionSearch
 from server.sessions.export import MEDIA_TYPE, export_chunks, file_name
@@ -36,6 +42,7 @@ SEARCH_CHARS_MAX: Final = 200
 FOUND_MAX: Final = 100
 """Sessions that a search in texts adds to those with the words in their titles."""
 BODY_BYTES_MAX: Final = 65_536
+MADE_WITH: Final = "what a session is made with"
 LISTED_SO: Final = (None, "", "pinned", "archived")
 PROJECT_MODE: Final = "ask"
 """The mode of a session with a project folder, where none is asked for: nothing in that folder can be put back."""
@@ -107,7 +114,7 @@ class SessionRoutes:
     async def create(self, request: Request) -> Response:
         """Create a session; the body may say with which project folder, model and title."""
         user_id = caller(request).user_id
-        new = await _read_new_session(request)
+        new = await read_struct(request, schemas.NewSession, BODY_BYTES_MAX, MADE_WITH, schemas.NewSession())
         cwd = ""
         if new.cwd:
             try:
@@ -143,13 +150,7 @@ class SessionRoutes:
     async def servers(self, request: Request) -> Response:
         """Give a session MCP servers of the client's; they are kept in memory, until the session is deleted or the server stops."""
         session_id = await authorized_session(self._manager, request, "owner")
-        body = await read_small(request, BODY_BYTES_MAX)
-        if body is None:
-            raise bad_request(f"the body is larger than {BODY_BYTES_MAX} bytes")
-        try:
-            given = msgspec.json.decode(body, type=schemas.GivenServers)
-        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise bad_request(f'the body must be {{"mcp_servers": {{...}}}}: {error}') from error
+        given = await read_struct(request, schemas.GivenServers, BODY_BYTES_MAX, '{"mcp_servers": {...}}')
         return json_response(self._give_servers(request, session_id, given.mcp_servers))
 
     def _give_servers(self, request: Request, session_id: str, servers: schemas.McpGiven) -> schemas.ServersTaken:
@@ -210,19 +211,6 @@ class SessionRoutes:
             "content-disposition": f'attachment; filename="{file_name(session_id)}"',
         }
         return StreamingResponse(export_chunks(self._journal, stat), media_type=MEDIA_TYPE, headers=headers)
-
-
-async def _read_new_session(request: Request) -> schemas.NewSession:
-    """What the body asks for; no body asks for nothing. Raises `RequestRefused`."""
-    body = await read_small(request, BODY_BYTES_MAX)
-    if body is None:
-        raise bad_request(f"the body is larger than {BODY_BYTES_MAX} bytes")
-    if not body.strip():
-        return schemas.NewSession()
-    try:
-        return msgspec.json.decode(body, type=schemas.NewSession)
-    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise bad_request(f"the body is not what a session is made with: {error}") from error
 
 
 ENDPOINTS: Final = (

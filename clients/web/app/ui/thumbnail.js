@@ -1,7 +1,7 @@
 // Thumbnail: a small picture of an image, made in the browser, so that the page holds no whole image that it shows small.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { html } from "./html.js";
+import { html, Icon } from "./html.js";
 
 /** Its longer side, in pixels: twice what is shown, for dense screens. */
 const SIDE = 256;
@@ -69,6 +69,6 @@ export function Thumbnail({ id, read, alt, failed }) {
       seen.disconnect();
     };
   }, [id]);
-  if (broken) return null;
+  if (broken) return html`<${Icon} name="file" />`;
   return address ? html`<img class="thumbnail" src=${address} alt=${alt} />` : html`<span class="thumbnail" ref=${place}></span>`;
 }
