@@ -1,4 +1,4 @@
-"""Bundle: makes page.js, the page's script, two modules of app/markdown (reader.js, temml.js), and diagram.html.gz. All are in clients/web.
+"""Bundle: makes page.js, the page's script, two modules of app/markdown (reader.js, temml.js), and diagram.html.gz and pdf.html.gz. All are in clients/web.
 
     python scripts/bundle.py                      write the files
     python scripts/bundle.py --check              compare them with what would be written
@@ -9,7 +9,7 @@ is loaded when it is needed (languages to highlight, formulas, rare named charac
 reader.js is reading/ beside it with markdown-it's parsers of blocks and of inline text. What markdown-it has besides (HTML,
 links by guess, typography, addresses in their normal form, rules that the page has its own of) is left out. temml.js is the
 package's own script, as a module. diagram.html.gz is the frame that draws diagrams: mermaid's own script and app/diagram.js, in the
-document, for a frame without an origin gets no file of the server's. The packages and esbuild are those that the tests pin, in tests/unit/clients/web.
+document, for a frame without an origin gets no file of the server's. pdf.html.gz is the frame that draws PDF files: app/pdf.js with pdf.js, and the text of pdf.js's worker. The packages and esbuild are those that the tests pin, in tests/unit/clients/web.
 """
 
 import gzip
@@ -42,6 +42,12 @@ DIAGRAM_HEAD = """<!doctype html>
 <meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="script-src HASHES"><title>Diagram</title><body>
 """
 """The policy lets no other script run; the rest of it is a header."""
+PDF_HEAD = """<!doctype html>
+<!-- Made by scripts/bundle.py of pdf.js, whose licence is in vendor/, and of app/pdf.js. Change those, not this. -->
+<html lang="en"><meta charset="utf-8"><meta http-equiv="Content-Security-Policy" content="script-src HASHES; worker-src blob:"><title>PDF</title>
+<style>body { margin: 0; font: 0.8125rem sans-serif; text-align: center; } canvas { display: block; width: 100%; } p { margin: 0.375rem; }</style>
+<body tabindex="0">
+"""
 LATER = {"./formulas.js": "./app/markdown/formulas.js"}
 """Modules of ours that are loaded when they are needed, by the name that they are imported by, and what it is in page.js. They import
 nothing that page.js has too: it would be there twice."""
@@ -79,6 +85,7 @@ def main() -> int:
             MARKDOWN / "temml.js": temml,
             WEB / "page.js": page,
             WEB / "diagram.html.gz": diagram,
+            WEB / "pdf.html.gz": pdf,
         }
         for path, make in made.items():
             content, packed = make(), path.suffix == ".gz"
@@ -125,9 +132,30 @@ def temml() -> bytes:
 def diagram() -> bytes:
     """The frame's document. Nothing in a script may end it before its end (HTML, 4.12.1.3)."""
     scripts = (PACKAGES / "@mermaid-js" / "tiny" / "dist" / "mermaid.tiny.js", WEB / "app" / "diagram.js")
-    texts = [re.sub(r"<(?=!--|/?script)", r"\\x3C", path.read_text(), flags=re.IGNORECASE) for path in scripts]
-    hashes = " ".join(f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in texts)
+    texts = [inline(path.read_text()) for path in scripts]
+    hashes = " ".join(map(hash_of, texts))
     return "".join([DIAGRAM_HEAD.replace("HASHES", hashes), *(f"<script>{text}</script>\n" for text in texts)]).encode()
+
+
+def pdf() -> bytes:
+    """The frame's document. The worker's text is data in it, which app/pdf.js starts. Raises BundleError."""
+    build = PACKAGES / "pdfjs-dist" / "legacy" / "build"
+    options = ("--minify", "--format=iife", "--log-level=error", "--define:import.meta.url=''")
+    script, worker = (
+        inline(esbuild(path, *options).decode()) for path in (WEB / "app" / "pdf.js", build / "pdf.worker.mjs")
+    )
+    head = PDF_HEAD.replace("HASHES", hash_of(script))
+    return f'{head}<script type="text/plain" id="worker">{worker}</script>\n<script>{script}</script>\n'.encode()
+
+
+def inline(script: str) -> str:
+    """The script with nothing in it that would end its element, as it may stand in strings and patterns alone."""
+    return re.sub(r"<(?=!--|/?script)", r"\\x3C", script, flags=re.IGNORECASE)
+
+
+def hash_of(script: str) -> str:
+    """As a content security policy names an inline script."""
+    return f"'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'"
 
 
 def reader() -> bytes:

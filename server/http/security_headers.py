@@ -16,6 +16,8 @@ DIAGRAM = (
 )
 """Of the frame that draws a diagram: it has no origin, so it reaches neither the page nor the server, wherever it is opened. Which inline
 scripts run it says itself, by their hashes."""
+PDF = DIAGRAM.replace("script-src", "worker-src blob:; script-src")
+"""Of the frame that draws a PDF file: the same, but it starts a worker of the script that it holds."""
 WORKER = "default-src 'none'; connect-src 'self'"
 """Of the page's service worker: it asks for the page's own files."""
 DISABLED_FEATURES = (

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from server.http.endpoints import HTML, Endpoint
-from server.http.security_headers import DIAGRAM, WORKER, content_security_policy
+from server.http.security_headers import DIAGRAM, PDF, WORKER, content_security_policy
 from server.util.refusal import HTTPRefusal
 
 
@@ -44,6 +44,7 @@ REVALIDATE = "no-cache"
 """Browsers keep the file and ask each time whether it changed (ETag)."""
 OWN_HEADERS = {
     "diagram.html": {"content-security-policy": DIAGRAM},
+    "pdf.html": {"content-security-policy": PDF},
     # It is for the page, which is above its own folder.
     "service-worker.js": {"content-security-policy": WORKER, "service-worker-allowed": "../"},
 }

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import expect
 
+from tests.browser.support.frames import REACHES
 from tests.browser.support.tabs import Tabs
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
@@ -20,6 +21,28 @@ from tests.support.network.http_client import http_client
 
 GIF = bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b")
 """One pixel."""
+LOCKED = f"/ID[<00><00>]/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<{'00' * 32}>/U<{'00' * 32}>>>"
+"""Of a PDF file that asks for a password."""
+
+
+def pdf(pages: int, trailer: str = "") -> bytes:
+    """A PDF file whose pages say their number."""
+    kids = " ".join(f"{3 + 2 * at} 0 R" for at in range(pages))
+    objects = ["<</Type/Catalog/Pages 2 0 R>>", f"<</Type/Pages/Count {pages}/Kids[{kids}]>>"]
+    font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
+    for at in range(pages):
+        drawn = f"1 0 0 rg 0 0 200 50 re f 0 g BT /F 20 Tf 20 60 Td (Sheet {at + 1}) Tj ET"
+        resources = f"/Resources<</Font<</F {font}>>>>"
+        objects.append(f"<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 100]{resources}/Contents {4 + 2 * at} 0 R>>")
+        objects.append(f"<</Length {len(drawn)}>>stream\n{drawn}\nendstream")
+    text, offsets = "%PDF-1.4\n", []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(text))
+        text += f"{number} 0 obj{body}endobj\n"
+    entries = "".join(f"{offset:010} 00000 n \n" for offset in offsets)
+    size = len(objects) + 1
+    table = f"xref\n0 {size}\n0000000000 65535 f \n{entries}trailer<</Size {size}/Root 1 0 R{trailer}>>\n"
+    return f"{text}{table}startxref\n{len(text)}\n%%EOF".encode()
 
 
 def what_it_sees(request: Request) -> Answer:
@@ -153,6 +176,37 @@ async def test_files_are_looked_at_where_they_are_and_in_answers(live: Live, tab
     assert archive.suggested_filename.endswith(".zip")
     with zipfile.ZipFile(await archive.path()) as opened:
         assert opened.namelist() == ["dot.gif", "notes.csv", "plots/red.png", "raw.bin", "wide.png"]
+
+
+async def test_the_pages_of_a_pdf_are_shown_in_a_frame_that_reaches_nothing(live: Live, tabs: Tabs) -> None:
+    tabs.expects("Content Security Policy", "connect-src was breached", "Connecting to")
+    chat = await tabs.open(live.http)
+    await chat.say("begin")
+    await expect(chat.answers).to_have_text("seen: begin")
+    base = f"{live.http}/api/sessions/{chat.session_id}/files"
+    async with http_client(live.http) as http:
+        for path, data in (("long.pdf", pdf(22)), ("locked.pdf", pdf(1, LOCKED)), ("broken.pdf", b"no PDF")):
+            assert (await http.put(f"{base}/{path}", content=data)).status_code == 201
+    await chat.field.fill("/files")
+    await chat.field.press("Enter")
+    panel = chat.page.get_by_role("dialog", name="Files")
+    await panel.get_by_role("button", name="Show long.pdf").click()
+    frame = panel.frame_locator("iframe[title='What is in long.pdf']")
+    await expect(frame.get_by_role("region", name="Page 2 of 22")).to_contain_text("Sheet 2")
+    await expect(frame.get_by_text("These are the first 20 of 22 pages")).to_be_attached()
+    await expect(frame.locator("canvas")).to_have_count(20)
+    colours = "canvas => [0.25, 0.95].map(at => canvas.getContext('2d').getImageData(9, canvas.height * at, 1, 1).data.join())"
+    assert await frame.locator("canvas").last.evaluate(colours) == ["255,255,255,255", "255,0,0,255"]
+    (inner,) = [one for one in chat.page.frames if one.parent_frame]
+    assert await inner.evaluate("() => origin") == "null"
+    assert await inner.evaluate(REACHES) == "false,false,false,false,false"
+    await panel.get_by_role("button", name="Show long.pdf").click()
+    await expect(panel.locator("iframe")).to_have_count(0)
+    await panel.get_by_role("button", name="Show locked.pdf").click()
+    await expect(panel.get_by_text("It is protected by a password: download it to see it.")).to_be_visible()
+    await panel.get_by_role("button", name="Show broken.pdf").click()
+    await expect(panel.get_by_text("It is no PDF, or it is damaged")).to_be_visible()
+    await expect(panel.locator("iframe")).to_have_count(0)
 
 
 async def test_instructions_are_kept_by_the_server_and_a_session_shows_those_it_was_made_with(

@@ -4,17 +4,13 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
+from tests.browser.support.frames import REACHES
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
 from tests.support.models.scripted_model import text
 
 DIAGRAM = "```mermaid\ngraph TD\n  A[Asked] --> B[Answered]\n```\n"
 BROKEN = "```mermaid\nno diagram at all\n```\n"
-REACHES = """async () => {
-  const tries = [() => parent.document, () => localStorage, () => document.cookie, () => fetch("/api/config"), () => indexedDB.open("a")];
-  const outcomes = tries.map(async (attempt) => { try { await attempt(); return true; } catch { return false; } });
-  return (await Promise.all(outcomes)).map(String).join();
-}"""
 
 
 async def test_a_diagram_is_drawn_on_request_in_a_frame_that_reaches_nothing(tabs: Tabs, tmp_path: Path) -> None:

@@ -159,6 +159,12 @@ export async function fileText(id, path) {
   return answer.ok ? answer.text() : contentOf(answer);
 }
 
+/** The bytes of a file of a session's workspace. Throws `HttpError`. @param {string} id @param {string} path @returns {Promise<ArrayBuffer>} */
+export async function fileBytes(id, path) {
+  const answer = await request(filePath(id, path), {});
+  return answer.ok ? answer.arrayBuffer() : contentOf(answer);
+}
+
 /** What is in a session's workspace. @param {string} id @returns {Promise<{ files: FileEntry[], more: boolean }>} */
 export const filesIn = (id) => http(`${sessionPath(id)}/files`);
 
