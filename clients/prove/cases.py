@@ -292,6 +292,11 @@ CASES: Sequence[Case] = (
         "a connection of which only one side knows the end loses and doubles nothing",
         _cut("half_open"),
     ),
+    case(
+        "cut_at_each_frame",
+        "wherever a cut ends what is sent, all that was stored comes",
+        _at_each_append(lambda rng, piece: Cut("reset", piece=piece)),
+    ),
     case("cut_often", "a text that is cut again and again is whole", _cut_often),
     case("sent_again", "a submission that is sent again is done once and has one answer", _sent_again),
     case("same_id_other_text", "an id that was used is not taken for another submission", _other_text),

@@ -50,7 +50,10 @@ class Ground:
                 await self._to_program(step)
 
     def _cut(self, step: st.Cut) -> None:
-        if step.after_bytes:
+        if step.piece:
+            self._links.free()
+            self.done(f"all connections were cut (reset){_at(step.piece)}")
+        elif step.after_bytes:
             self._links.cut_after(step.after_bytes, step.way)
             self.done(f"a connection was cut ({step.way}) after {step.after_bytes} bytes more")
         else:

@@ -73,7 +73,7 @@ class _Player:
                 await self._until(step)
             case st.Stall():
                 await self._stall(step)
-            case st.Kill(piece=piece) | st.Restart(piece=piece) | st.Pause(piece=piece) if piece:
+            case st.Kill(piece=piece) | st.Restart(piece=piece) | st.Pause(piece=piece) | st.Cut(piece=piece) if piece:
                 if await self._catch(piece):
                     await self._ground.take(step)
                 else:

@@ -74,10 +74,12 @@ class Until(msgspec.Struct, frozen=True, tag="until", omit_defaults=True):
 
 
 class Cut(msgspec.Struct, frozen=True, tag="cut", omit_defaults=True):
-    """Cut the connections of all clients that do not stay: at once, or after so many bytes toward them."""
+    """Cut the connections of all clients that do not stay: at once, after so many bytes toward them, or at a piece of data, as `Kill`:
+    then every connection is reset."""
 
     way: Way
     after_bytes: int = 0
+    piece: int = 0
 
 
 class Slow(msgspec.Struct, frozen=True, tag="slow"):

@@ -13,7 +13,7 @@ expect.set_options(timeout=PATIENCE_MS)
 DESKTOP: ViewportSize = {"width": 1100, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 760}
 
-NETWORK = r"^(?!.*net::ERR_NAME_NOT_RESOLVED).*(Failed to load resource|WebSocket connection to|net::ERR_)"
+NETWORK = r"^(?!.*net::ERR_NAME_NOT_RESOLVED).*(Failed to load resource|WebSocket connection to|when fetching the script|net::ERR_)"
 """What the browser itself says of connections that fail, for tests that make them fail. Other machines are never asked."""
 
 # Reported to the test from inside the page, before any script of the page runs.
