@@ -51,7 +51,7 @@ record Ask(BlockingQueue<String> received) implements WebSocket.Listener {
             } catch (ExecutionException | TimeoutException failed) { // no server, a refusal, a cut, or silence
                 if (failed.getCause() instanceof WebSocketHandshakeException refused) {
                     code = refused.getResponse().statusCode();
-                    Thread.sleep(1000 * refused.getResponse().headers().firstValueAsLong("Retry-After").orElse(0));
+                    Thread.sleep(1000 * refused.getResponse().headers().firstValue("Retry-After").filter(told -> told.matches("\\d{1,9}")).map(Long::valueOf).orElse(0L)); // a proxy's may be a date
                 }
             }
             opening.thenAccept(WebSocket::abort);

@@ -14,7 +14,7 @@ ENDS = {"turn_complete", "interrupted", "error", "refused"}
 
 async def ask(server: str, token: str, session: str, *questions: str) -> None:
     waiting = [{"type": "user_input", "id": f"{time.time_ns()}-{i}", "text": text} for i, text in enumerate(questions)]
-    path, epoch, failures, wait, code = f"/ws/{session}", "", 0, 0, None
+    path, epoch, failures, wait, code = f"/ws/{session}", "", 0, "", None
     async with ClientSession(server, headers={"Authorization": f"Bearer {token}"}) as http:
         while waiting and code not in STAY_AWAY:
             try:
@@ -33,11 +33,11 @@ async def ask(server: str, token: str, session: str, *questions: str) -> None:
                                 await socket.send_json(waiting[0])
                     code = socket.close_code
             except WSServerHandshakeError as refused:  # its body is lost: GET /api/sessions/SESSION says why
-                code, wait = refused.status, int((refused.headers or {}).get("Retry-After", 0))
+                code, wait = refused.status, (refused.headers or {}).get("Retry-After", "")  # a proxy's may be a date
             except (ClientError, OSError):
                 pass  # no server, a cut, or 40 s of silence: the server sends something every 20 s
-            await asyncio.sleep(wait + random.uniform(0, min(30, 0.5 * 2**failures)) if waiting else 0)
-            failures, wait = failures + 1, 0
+            await asyncio.sleep(int(wait if wait.isdigit() else 0) + random.uniform(0, min(30, 0.5 * 2**failures)))
+            failures, wait = failures + 1, ""
     sys.exit(f"ended: {code}" if waiting else 0)
 
 

@@ -31,8 +31,8 @@ while questions and code not in STAY_AWAY:
                         ask = {"type": "user_input", "id": f"{run}-{len(questions)}", "text": questions[0]}
                         socket.send(json.dumps(ask))
     except InvalidStatus as refused:
-        code = refused.response.status_code
-        time.sleep(int(refused.response.headers.get("Retry-After", 0)))
+        code, wait = refused.response.status_code, refused.response.headers.get("Retry-After", "")
+        time.sleep(int(wait) if wait.isdigit() else 0)  # a proxy's may be a date
     except (OSError, WebSocketException) as end:  # of 40 s of silence too: the server sends something every 20 s
         code = end.rcvd.code if isinstance(end, ConnectionClosed) and end.rcvd else None
     time.sleep(random.uniform(0, min(30, 0.5 * 2**failures)) if questions else 0)

@@ -164,6 +164,33 @@ def test_a_client_has_at_most_thirty_lines_of_code_but_javas(file: Path) -> None
     assert 10 < len(lines) <= LINES_MAX.get(file.name, 30)
 
 
+async def stays_away_after_a_date(program: Program) -> None:
+    """A server that is away until a date, and then does not know the session."""
+    answers = iter([b"503 Away\r\nRetry-After: Mon, 30 Nov 2026 07:00:00 GMT", b"404 Gone"])
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 " + next(answers) + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server, asyncio.timeout(30):
+        address = "ws://127.0.0.1:{1}".format(*server.sockets[0].getsockname())
+        async with run(program, address, "token", SESSION, *QUESTIONS) as process:
+            _, stderr = await process.communicate()
+    assert process.returncode and "ended: 404" in stderr.decode()
+
+
+async def test_a_client_comes_back_after_a_refusal_with_a_date() -> None:
+    await stays_away_after_a_date(CLIENTS["Python, websockets"]())
+
+
+@in_the_long_form
+@pytest.mark.parametrize("name", ["Python, aiohttp", "Java"])
+async def test_a_client_of_another_kind_does_too(name: str) -> None:
+    await stays_away_after_a_date(MORE[name]())
+
+
 @pytest.mark.parametrize("name", CLIENTS)
 async def test_a_client_survives_a_cut_a_restart_and_five_megabytes(tmp_path: Path, name: str) -> None:
     await survives(tmp_path, CLIENTS[name]())
