@@ -145,7 +145,7 @@ REMOVED: dict[str, Removed] = {
     "mcp.ready_wait_s": Removed(5.0, "agent.tools.mcp.servers.READY_WAIT_S"),
     "turn.keep_fraction": Removed(0.3, "agent.session.compaction.KEEP_FRACTION"),
     "sessions.queued_inputs_max": Removed(32, "protocol.limits.QUEUED_INPUTS"),
-    "sessions.delete_empty_after_s": Removed(86_400.0, "server.jobs.retention.EMPTY_S"),
+    "sessions.delete_empty_after_s": Removed(1_800.0, "server.jobs.retention.EMPTY_S"),
     "server.head_timeout_s": Removed(10.0, "server.transport.server.HEAD_TIMEOUT_S"),
     "auth.bearer.cached_s": Removed(180.0, "server.auth.backends.hf_tokens.CACHED_S"),
     "model.calls.image_bytes_max": Removed(3_500_000, "agent.models.calls.images.IMAGE_BYTES_MAX"),

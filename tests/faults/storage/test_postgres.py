@@ -131,7 +131,9 @@ async def test_a_database_that_lost_events_closes_every_socket_and_no_view_has_t
         await one.send(UserInput(text="second"))
         await one.until_type(ev.TurnComplete)
         databases.execute(
-            f"DELETE FROM events WHERE seq > {kept}; UPDATE sessions SET head = {kept}, message_count = 2;"
+            # The sessions first, as the server does: a merge may still be under way.
+            f"LOCK TABLE sessions; DELETE FROM events WHERE seq > {kept};"
+            f"UPDATE sessions SET head = {kept}, message_count = 2;"
             "UPDATE meta SET lineage = 'of another server';"
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()",
