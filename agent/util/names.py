@@ -7,8 +7,9 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
+
+import msgspec
 
 from agent.util.addresses import address_refusal
 from agent.util.executors import HolderExecutor
@@ -34,8 +35,7 @@ def resolver(names: HolderExecutor) -> Resolve:
     return resolve
 
 
-@dataclass(frozen=True)
-class Reach:
+class Reach(msgspec.Struct, frozen=True):
     """Where connections may go that somebody else chose. `allow_private`: to private networks too."""
 
     resolve: Resolve
