@@ -170,7 +170,7 @@ def routes(parts: Parts, running: RunningServer) -> list[BaseRoute]:
             openapi_document,
         ),
         SessionRoutes(
-            sessions, parts.toolsets.projects, parts.executors.disk, parts.toolsets.give_servers, running.search
+            sessions, parts.toolsets.projects, parts.executors.disk, parts.toolsets.given_servers.give, running.search
         ),
         ForkRoutes(running.forker, sessions),
         InstructionRoutes(sessions),
@@ -203,10 +203,10 @@ def _ahp_routes(parts: Parts, sessions: SessionManager, admission: SocketAdmissi
 
 
 async def _open_tools(parts: Parts, sessions: SessionManager, row: SessionRow) -> ToolRouter:
-    """Tools of a session that another server runs, for a moment. A sandbox elsewhere is that server's alone: raises `OwnedElsewhere`."""
-    if parts.settings.sandbox.kind in ("hub", "space"):
-        await sessions.registry.ownership.check_session(row.session_id)
-    return parts.toolsets.tools_for(row, await sessions.registry.services.owner_tokens.get(row.user_id))
+    """Tools of a session that another server runs, for a moment."""
+    token = await sessions.registry.services.owner_tokens.get(row.user_id)
+    given = await parts.toolsets.given_servers.of(row.session_id)
+    return parts.toolsets.tools_for(row, token, given, visiting=True)
 
 
 def _oauth_routes(authenticator: Authenticator, settings: Settings) -> list[OauthRoutes]:

@@ -11,6 +11,7 @@ import msgspec
 
 from agent.models import Catalog, ModelChoice, Models, OwnerModelClient, choose_model, operator_bases
 from agent.tools import ToolRouter
+from agent.tools.mcp.settings import McpServer
 from agent.util.executors import Executors
 from agent.util.places import SERVER
 from agent.util.tasks import TaskOwner
@@ -174,7 +175,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     room = DiskRoom(files / (WORKSPACES if outside else DATABASE))
     quotas = Quotas(journal, settings.users, disk_refusal=lambda: "" if outside else room.refusal(events=True))
     storage = StorageAccount(journal, quotas, room, files, settings.workspace, parts.executors.walks)
-    await parts.toolsets.open(journal, storage)
+    await parts.toolsets.open(journal, storage, nodes)
     owner_tokens = OwnerTokens(authenticator.hub_token, USERS_MAX)
     release = parts.toolsets.remote.give_back
     collector = SandboxCollector(journal, release, owner_tokens, settings.sandbox, parts.metrics)
@@ -246,10 +247,10 @@ def _session_manager(
             await search.forget(row.session_id)
         await parts.toolsets.remove_workspace(row)
 
-    def tools_for(row: SessionRow, token: str | None) -> ToolRouter:
+    def tools_for(row: SessionRow, token: str | None, given: Mapping[str, McpServer]) -> ToolRouter:
         if token:
             collector.owner_token_known(row.user_id)
-        return parts.toolsets.tools_for(row, token)
+        return parts.toolsets.tools_for(row, token, given)
 
     def on_end(row: SessionRow) -> None:
         exporter.look()
@@ -258,6 +259,7 @@ def _session_manager(
 
     factory = SessionFactory(
         models_for=lambda token, holder: OwnerModelClient(parts.models, token, holder),
+        given=parts.toolsets.given_servers.of,
         tools_for=tools_for,
         rules_for=lambda tools, row: make_rules(
             parts.settings,

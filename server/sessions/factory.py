@@ -1,6 +1,6 @@
 """Session factory: makes the parts that a session works with when it is activated."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -10,6 +10,7 @@ from agent.redaction import Redactor
 from agent.session.messages import SubmissionRefusal
 from agent.session.session import Rules
 from agent.tools import ToolRouter
+from agent.tools.mcp.settings import McpServer
 from agent.util.places import Holder
 from agent.worker import ModelCalls
 from server.auth.owner_tokens import OwnerTokens
@@ -38,20 +39,21 @@ class SessionParts:
 class SessionFactory:
     """Makes a session's parts.
 
-    `models_for`: the model client for a Hugging Face token and the session it is for. `tools_for`: the tools for a row and a token. `rules_for`:
-    the rules for these tools and the row. `observer_for`: the observer for a row. `spoken`: the version of events that all
-    servers on the database know.
+    `models_for`: the model client for a Hugging Face token and the session it is for. `given`: the MCP servers that the
+    session's client gave. `tools_for`: the tools for a row, a token and these. `rules_for`: the rules for these tools and the row.
+    `observer_for`: the observer for a row. `spoken`: the version of events that all servers on the database know.
     """
 
     models_for: Callable[[str | None, Holder], ModelCalls]
-    tools_for: Callable[[SessionRow, str | None], ToolRouter]
+    given: Callable[[str], Awaitable[Mapping[str, McpServer]]]
+    tools_for: Callable[[SessionRow, str | None, Mapping[str, McpServer]], ToolRouter]
     rules_for: Callable[[ToolRouter, SessionRow], Rules]
     observer_for: Callable[[SessionRow], Observer]
     spoken: Callable[[], int]
 
-    def make(self, row: SessionRow, hub_token: str | None) -> SessionParts:
+    def make(self, row: SessionRow, hub_token: str | None, given: Mapping[str, McpServer]) -> SessionParts:
         """The parts of the session of this row. `hub_token`: its owner's Hugging Face token, if one is known."""
-        tools = self.tools_for(row, hub_token)
+        tools = self.tools_for(row, hub_token, given)
         return SessionParts(
             self.models_for(hub_token, Holder(row.user_id, row.session_id)),
             tools,

@@ -226,11 +226,6 @@ class SessionManager:
         last = page[-1].row if is_more else None
         return infos, None if last is None else ListPosition(last.last_active_at, last.session_id)
 
-    def renew_tools(self, session_id: str) -> None:
-        """Have the session's tools made anew before the next submission at which nothing runs."""
-        if self.registry.get(session_id) is not None:
-            self.registry.outdated.add(session_id)
-
     @property
     def active_session_count(self) -> int:
         """How many sessions are active, or being activated."""

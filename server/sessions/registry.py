@@ -29,16 +29,14 @@ from server.sessions.replay import LoadedSession, load_state
 log = logging.getLogger("holdfast.awake")
 
 SHUTDOWN_WAIT_S = 5.0
-"""How long the end of a session waits for its work; then the work is cancelled. Below the ten seconds that supervisors give
-a process to stop, so that the journal is still closed in time."""
+"""How long the end of a session waits for its work; then that is cancelled. Below the ten seconds that supervisors give a process to stop."""
 
 
 class SessionRegistry:
-    """The active sessions: at most one actor each.
-
-    `ports`: of all sessions that are active or followed. `shared`: what is done about sessions of other servers, if there are any. A session's lock is held while its actor is looked up or started,
-    and while the session is deleted. `leaving`: none is activated any more, other servers do that; `draining`: all end.
-    `remove_files`: removes those of a session that another server deleted while it ran here; `forget_texts`: what a search would find of it.
+    """The active sessions: at most one actor each. `ports`: of all that are active or followed. `shared`: what is done about sessions of other
+    servers, if there are any. A session's lock is held while its actor is looked up or started, and while the session is deleted.
+    `leaving`: none is activated any more, other servers do that; `draining`: all end. `remove_files`: removes those of a session that
+    another server deleted while it ran here; `forget_texts`: what a search would find of it.
     """
 
     def __init__(self, services: SessionServices, settings: SessionSettings) -> None:
@@ -60,8 +58,7 @@ class SessionRegistry:
         )
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._without_token: set[str] = set()
-        self.outdated: set[str] = set()
-        """Awake sessions that are to be activated anew, with other tools, as soon as nothing runs."""
+        self._outdated: set[str] = set()
         self._tasks = TaskOwner("sessions")
 
     def start(self) -> None:
@@ -90,20 +87,23 @@ class SessionRegistry:
         return self._actors.get(session_id)
 
     def ready_actor(self, session_id: str) -> SessionActor | None:
-        """The session's actor, if it takes submissions as it is: it does not stop, and needs no token."""
+        """The session's actor, if it takes submissions as it is: it does not stop, and needs no token or other tools."""
         actor = self._actors.get(session_id)
-        waits = session_id in self._without_token or session_id in self.outdated
+        waits = session_id in self._without_token or session_id in self._outdated
         return None if actor is None or actor.stopping or waits else actor
 
     def lock(self, session_id: str) -> asyncio.Lock:
         """The session's lock: see the class. It exists while somebody refers to it."""
         return self._locks.setdefault(session_id, asyncio.Lock())
 
-    async def open(self, session_id: str) -> Stat:
-        """The session's row and head: its actor's if it is awake, else from the journal, in one read.
+    async def renew(self, session_id: str) -> None:
+        """Have the session's tools made anew before the next submission at which nothing runs."""
+        async with self.lock(session_id):  # an actor that is being started may not have seen what they are made of now
+            if session_id in self._actors:
+                self._outdated.add(session_id)
 
-        Raises `SessionNotFound`, `Unavailable`.
-        """
+    async def open(self, session_id: str) -> Stat:
+        """The session's row and head: its actor's, else from the journal, in one read. Raises `SessionNotFound`, `Unavailable`."""
         actor = self._actors.get(session_id)
         return actor.stat if actor is not None else await self.stored(session_id)
 
@@ -163,7 +163,7 @@ class SessionRegistry:
             actor = self._actors.get(session_id)
             if self.draining or (self.leaving and (actor is None or actor.stopping)):
                 raise GoingAway
-            if actor is not None and not self.leaving and await self._got_owner_token(actor):
+            if actor is not None and not self.leaving and await self._needs_renewal(actor):
                 actor.stop()
             if actor is not None and actor.stopping:
                 await actor.ended.wait()
@@ -251,12 +251,9 @@ class SessionRegistry:
             await self.shared.aclose()
         await self._tasks.aclose()
 
-    async def _got_owner_token(self, actor: SessionActor) -> bool:
-        """Whether it was activated without its owner's token, which is known now, and may be restarted to get it.
-
-        Such as after a restart of the server, before the owner has come back.
-        """
-        if actor.session_id in self.outdated:
+    async def _needs_renewal(self, actor: SessionActor) -> bool:
+        """Whether it may be restarted to get other tools, or its owner's token, which was not known when it was activated and is now."""
+        if actor.session_id in self._outdated:
             return actor.may_restart
         if actor.session_id not in self._without_token or not actor.may_restart:
             return False
@@ -283,10 +280,13 @@ class SessionRegistry:
         services = self.services
         session_id = loaded.row.session_id
         hub_token = await services.owner_tokens.get(loaded.row.user_id)
+        given = await services.factory.given(
+            session_id
+        )  # under the lease: who gives others from here on sees it, and tells
         if self.draining:
             raise GoingAway
         self.ownership.check(moment)
-        parts = services.factory.make(loaded.row, hub_token)
+        parts = services.factory.make(loaded.row, hub_token, given)
         head = loaded.state.view.seq
         port = self.ports.open(session_id, loaded.row.user_id, head)
         actor = SessionActor(loaded, parts, self._journal, services.quotas, port.broadcaster)
@@ -309,7 +309,7 @@ class SessionRegistry:
             del self._actors[session_id]
             port.ended()
             self._without_token.discard(session_id)
-            self.outdated.discard(session_id)
+            self._outdated.discard(session_id)
             self._capacity.release(actor.user_id)
             self._handover.leave(session_id, actor.unanswered)
             actor.ended.set()

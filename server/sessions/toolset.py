@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from agent.policy.effects import EffectKind
 from agent.sandbox.factory import (
@@ -27,8 +26,7 @@ from agent.sandbox.session_snapshots import SessionSnapshots
 from agent.tools import BUILT_IN_NAMES, AskUserTool, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.hub import HUB_TOOL_NAMES, HubClient, HubThreads, hub_tools
 from agent.tools.mcp import FIND_TOOLS, READ_RESOURCE, McpServers
-from agent.tools.mcp.client_servers import ClientServers, Taken
-from agent.tools.mcp.settings import entry_secrets
+from agent.tools.mcp.settings import McpServer
 from agent.tools.paid import PaidTool
 from agent.tools.research import ResearchTool
 from agent.tools.web import WebClient, WebFetchTool
@@ -44,6 +42,8 @@ from agent.workspace.shown.images import WorkspaceImages
 from agent.workspace.snapshots import SnapshotStore
 from server.config.settings import Settings
 from server.journal.base import Journal, SessionRow
+from server.journal.nodes.base import Nodes
+from server.sessions.nodes.given_servers import GivenServers
 from server.sessions.rows import load_options
 from server.sessions.sandbox_claims import SessionClaims
 from server.sessions.storage import StorageAccount
@@ -84,7 +84,6 @@ RESERVED_NAMES = frozenset(
 )
 """All built-in tools, also those that the settings switch off: no MCP server may offer a tool under one of these names."""
 ON_THE_HOST: frozenset[EffectKind] = frozenset({"write_outside", "network"})
-ONE_MEMORY = "several servers share the sessions, and each would keep it in its own memory alone; its operator adds it to `mcpServers`"
 ON_THE_NETWORK: frozenset[EffectKind] = frozenset({"network"})
 
 
@@ -95,7 +94,8 @@ def _new_key() -> bytes:
 class ToolsetFactory:
     """Makes the `ToolRouter` of each session that is activated, and removes the workspaces of deleted sessions.
 
-    `mcp`: the MCP servers that sessions share. `projects`: the project folders that are allowed. `remote`: makes and deletes remote sandboxes.
+    `mcp`: the MCP servers that sessions share; `given_servers`: those that clients gave. `projects`: the project folders that are allowed.
+    `remote`: makes and deletes remote sandboxes.
     """
 
     def __init__(self, settings: Settings, known_secrets: KnownSecrets, executors: Executors) -> None:
@@ -111,7 +111,7 @@ class ToolsetFactory:
         self._files = settings.files_folder  # kept: it would be asked for six times a session
         own = list(dict.fromkeys([settings.journal.folder, self._files]))
         self.projects = ProjectFolders(settings.workspace.roots, own, why_none if elsewhere else "")
-        self.client_servers = ClientServers(settings.mcp_servers)
+        self.given_servers = GivenServers(settings, known_secrets)
         self.mcp = McpServers(settings.mcp_servers, settings.mcp, settings.journal.folder / "mcp")
         self._journal: Journal | None = None
         self._storage: StorageAccount | None = None
@@ -125,12 +125,15 @@ class ToolsetFactory:
         research_names = (ResearchTool.name,) if self._settings.research.enabled else ()
         return [*BUILT_IN_NAMES, *web_names, *(HUB_TOOL_NAMES if self._settings.hub.tools else ()), *research_names]
 
-    async def open(self, journal: Journal, storage: StorageAccount | None = None) -> None:
+    async def open(self, journal: Journal, storage: StorageAccount | None = None, nodes: Nodes | None = None) -> None:
         """Find out which sandbox this machine offers, log it, and start to connect to the shared MCP servers.
 
-        Call it before `tools_for`. `journal`: stores the claims of remote sandboxes. `storage`: counts files. Raises `PrivateFileError`.
+        Call it before `tools_for`. `journal`: stores the claims of remote sandboxes. `storage`: counts files. `nodes`: if several servers
+        share the sessions. Raises `PrivateFileError`.
         """
         self._journal, self._storage = journal, storage
+        if nodes is not None:
+            self.given_servers.share(nodes)
         if self._settings.sandbox.kind == "space":
             await self._executors.server.run(self._key.open, SERVER)
         own = (self._settings.journal.folder, self._files, checkout())
@@ -151,8 +154,14 @@ class ToolsetFactory:
         """The sandbox that sessions have. Raises RuntimeError before `open`."""
         return self._opened_backend.offer
 
-    def tools_for(self, row: SessionRow, hf_token: str | None) -> ToolRouter:
-        """The session's tools. `hf_token`: its owner's Hugging Face token, if one is known."""
+    def tools_for(
+        self, row: SessionRow, hf_token: str | None, given: Mapping[str, McpServer], *, visiting: bool = False
+    ) -> ToolRouter:
+        """The session's tools. `hf_token`: its owner's Hugging Face token, if one is known. `given`: its client's MCP servers.
+
+        `visiting`: another server runs the session, and its remote sandbox: what MCP servers give is saved as an upload is, which that
+        server brings there.
+        """
         turn = self._settings.turn
         if hf_token:
             self._known_secrets.learn("Hugging Face token", hf_token)
@@ -170,12 +179,12 @@ class ToolsetFactory:
         tools += [*self._web_tools(sandbox, disk.holder), *self._hub_tools(sandbox, hf_token, disk.holder)]
         tools += self._research_tools()
         local = None if isinstance(sandbox, RemoteSandbox) else Path(cwd) if cwd else self._folder(row.session_id)
-        clients = self.client_servers.of(row.session_id)
         reach = None  # of the operator's own choice; addresses that one of several users chose are checked
         if self._settings.auth.mode != "local":
             names = self._executors.names.of(disk.holder)
             reach = Reach(resolver(names), self._settings.web.allow_private_networks)
-        mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, sandbox.write, local, clients, reach)
+        saving = self._sandbox(row, disk, None)[0] if visiting and isinstance(sandbox, RemoteSandbox) else sandbox
+        mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, saving.write, local, given, reach)
         return ToolRouter(
             tools,
             sources=[mcp] if mcp is not None else [],
@@ -267,25 +276,9 @@ class ToolsetFactory:
         cwd = load_options(row.options).cwd
         return ProjectFolder(Path(cwd), limits, own, partial(self.projects.refusal, cwd)) if cwd else own
 
-    def give_servers(self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, by_token: bool) -> Taken:
-        """Keep these MCP servers for the session; it has them from its next activation on.
-
-        `by_token`: the client has shown the server's token, not a cookie.
-        """
-        if self._settings.nodes.several:
-            return Taken(dict.fromkeys(servers, ONE_MEMORY))
-        auth = self._settings.auth
-        alone = auth.mode == "local"
-        may_run = alone and auth.local_token and by_token  # who read the token is the user as whom the server runs
-        taken = self.client_servers.give(session_id, servers, may_run=may_run)
-        for entry in self.client_servers.of(session_id).values():
-            for name, value in entry_secrets(entry):
-                self._known_secrets.learn(name, value)
-        return taken
-
     async def remove_workspace(self, row: SessionRow) -> None:
         """Remove the files of a session that is being deleted; what cannot be removed is logged. Raises `PlacesTaken`."""
-        self.client_servers.drop(row.session_id)
+        self.given_servers.drop(row.session_id)
         remove = partial(remove_workspace, self._files, row.session_id)
         await self._executors.disk.run(remove, Holder(row.user_id, row.session_id))
 

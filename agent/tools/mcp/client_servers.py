@@ -1,4 +1,5 @@
-"""Client servers: the MCP servers that clients gave to their sessions. In memory alone: their headers may be secrets.
+"""Client servers: the MCP servers that clients gave to their sessions, as a server that is alone keeps them: in memory, as their headers
+may be secrets.
 
 They are there until the session is deleted, others are given, or the server stops; then the client gives them again.
 """
@@ -43,10 +44,19 @@ class ClientServers:
         self._kept: dict[str, dict[str, McpServer]] = {}
 
     def give(self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, may_run: bool) -> Taken:
-        """Keep these servers in place of those before.
+        """Keep these servers in place of those before. `may_run`: whether the client may name programs."""
+        kept, refused = self.judge(servers, may_run=may_run)
+        before = self._kept.pop(session_id, {})
+        if kept:
+            self._kept[session_id] = kept
+        if len(self._kept) > SESSIONS_MAX:
+            del self._kept[next(iter(self._kept))]
+        return Taken(refused, kept != before)
 
-        `may_run`: whether the client may name programs.
-        """
+    def judge(
+        self, servers: Mapping[str, Mapping[str, Any]], *, may_run: bool
+    ) -> tuple[dict[str, McpServer], dict[str, str]]:
+        """The servers that a session may have, and why the others are refused."""
         refused: dict[str, str] = {}
         kept: dict[str, McpServer] = {}
         for name, given in servers.items():
@@ -57,12 +67,7 @@ class ClientServers:
                 refused[name] = server
             else:
                 kept[name] = server
-        before = self._kept.pop(session_id, {})
-        if kept:
-            self._kept[session_id] = kept
-        if len(self._kept) > SESSIONS_MAX:
-            del self._kept[next(iter(self._kept))]
-        return Taken(refused, kept != before)
+        return kept, refused
 
     def of(self, session_id: str) -> Mapping[str, McpServer]:
         """The servers of this session."""

@@ -27,7 +27,7 @@ class McpRoutes:
     """Handlers of the routes of prompts and resources."""
 
     def __init__(self, manager: SessionManager, open_tools: Callable[[SessionRow], Awaitable[ToolRouter]]) -> None:
-        """`open_tools`: tools of the session, for a moment, where another server runs it. Raises `OwnedElsewhere` if that cannot be."""
+        """`open_tools`: tools of the session, for a moment, where another server runs it."""
         self._manager = manager
         self._open_tools = open_tools
 

@@ -49,9 +49,9 @@ PROJECT_MODE: Final = "ask"
 
 
 class GiveServers(Protocol):
-    """As `ToolsetFactory.give_servers`."""
+    """As `GivenServers.give`."""
 
-    def __call__(self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, by_token: bool) -> Taken:
+    async def __call__(self, session_id: str, servers: Mapping[str, Mapping[str, Any]], *, by_token: bool) -> Taken:
         """What became of them."""
 
 
@@ -125,7 +125,7 @@ class SessionRoutes:
         await self._set_up(session_id, new)
         info = await self._manager.get_session_info(session_id)
         if new.mcp_servers:
-            taken = self._give_servers(request, session_id, new.mcp_servers)
+            taken = await self._give_servers(request, session_id, new.mcp_servers)
             info = msgspec.structs.replace(info, mcp_refused=taken.mcp_refused or msgspec.UNSET)
         response = json_response(info, 201)
         response.headers["location"] = f"/api/sessions/{session_id}"
@@ -148,15 +148,15 @@ class SessionRoutes:
                 raise RequestRefused(HTTPRefusal("forbidden", answer.message))
 
     async def servers(self, request: Request) -> Response:
-        """Give a session MCP servers of the client's; they are kept in memory, until the session is deleted or the server stops."""
+        """Give a session MCP servers of the client's; they are kept until the session is deleted, and by a server that is alone in memory: until it stops."""
         session_id = await authorized_session(self._manager, request, "owner")
         given = await read_struct(request, schemas.GivenServers, BODY_BYTES_MAX, '{"mcp_servers": {...}}')
-        return json_response(self._give_servers(request, session_id, given.mcp_servers))
+        return json_response(await self._give_servers(request, session_id, given.mcp_servers))
 
-    def _give_servers(self, request: Request, session_id: str, servers: schemas.McpGiven) -> schemas.ServersTaken:
-        taken = self._give(session_id, servers, by_token=not caller(request).by_cookie)
+    async def _give_servers(self, request: Request, session_id: str, servers: schemas.McpGiven) -> schemas.ServersTaken:
+        taken = await self._give(session_id, servers, by_token=not caller(request).by_cookie)
         if taken.changed:
-            self._manager.renew_tools(session_id)
+            await self._manager.registry.renew(session_id)
         return schemas.ServersTaken(taken.refused)
 
     async def session(self, request: Request) -> Response:

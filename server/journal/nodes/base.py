@@ -76,6 +76,16 @@ class Nodes(Protocol):
         Raises `Deleted`, `NotFound`, `Unavailable`.
         """
 
+    async def give(self, session_id: str, sealed: bytes, word: str) -> bool:
+        """Keep what a session's client gave, in place of what it gave before; empty: nothing. Whether another node, which owns the session,
+        is told: durably, by what waits under the id `word` until it has heard.
+
+        Raises `Deleted`, `NotFound`, `Unavailable`.
+        """
+
+    async def given(self, session_id: str) -> bytes:
+        """What `give` keeps for the session. Raises `Unavailable`."""
+
     async def waiting(self, but: Sequence[int]) -> list[Waiting]:
         """Submissions that wait for sessions which this node owns, the oldest first, without these. Raises `JournalError`."""
 

@@ -10,6 +10,11 @@ WAITING_MAX = 256
 READ_MAX = 100
 """Submissions that are read at once."""
 
+RENEW = b"renew"
+"""In place of a submission's digest: it is none, but the word that the session's client gave it something else. A node of an older version
+does not know it, and refuses it as it does any submission that it cannot read.
+"""
+
 Put = Literal["waits", "full", "conflict"]
 """What became of a submission: it waits; too many do; its id waits with another content."""
 

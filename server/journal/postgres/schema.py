@@ -143,6 +143,7 @@ STEPS = (
     "ALTER TABLE nodes ADD COLUMN speaks int NOT NULL DEFAULT 1",  # the version of events that it knows
     "CREATE TABLE instructions (user_id bytea PRIMARY KEY, told bytea NOT NULL)",  # to models, in new sessions
     "ALTER TABLE sessions ADD COLUMN listed bytea NOT NULL DEFAULT ''",  # pinned, archived
+    "CREATE TABLE given (session bigint PRIMARY KEY, sealed bytea NOT NULL)",  # by the session's client: its MCP servers, encrypted
 )
 """Step i takes a database of version i to version i + 1."""
 
@@ -163,6 +164,7 @@ _TABLES = (
     "inbox",
     "credentials",
     "instructions",
+    "given",
 )
 
 _FOUND = """

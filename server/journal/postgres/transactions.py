@@ -80,6 +80,7 @@ _PURGE = "DELETE FROM {0} WHERE session = %s AND seq IN (SELECT seq FROM {0} WHE
 _PURGE_REST = (
     "DELETE FROM submissions WHERE session = %s",
     "DELETE FROM inbox WHERE session = %s",
+    "DELETE FROM given WHERE session = %s",
     "DELETE FROM snapshots WHERE session = %s",
     "DELETE FROM epoch_starts WHERE session = %s",
     "DELETE FROM purges WHERE session = %s",

@@ -24,7 +24,7 @@ from protocol.events import Accepted
 from protocol.submissions import Submission, submission_id
 from server.journal.base import Deleted, Journal, JournalError, NotFound, Unavailable
 from server.journal.nodes.base import Nodes, OwnedElsewhere
-from server.journal.nodes.inbox import Forwarded, Settled, Waiting
+from server.journal.nodes.inbox import RENEW, Forwarded, Settled, Waiting
 from server.sessions import idempotency
 from server.sessions.errors import GoingAway, SessionCapacityError, SessionNotFound
 from server.sessions.inbox import Answer, DuplicateSubmission, PendingAnswer
@@ -63,6 +63,9 @@ class Waker(Protocol):
 
     def activated(self, session_id: str, user_id: str | None = None) -> AbstractAsyncContextManager[Actor]:
         """The session's actor, which is started if the session slept."""
+
+    async def renew(self, session_id: str) -> None:
+        """Have the session's tools made anew."""
 
 
 class Forwarding:
@@ -222,16 +225,22 @@ class Forwarding:
 
     async def _hand_in(self, session_id: str, waiting: list[Waiting]) -> None:
         """Hand these to the session's actor, in their order, and see that each is settled."""
+        submitted = [one for one in waiting if one.forwarded.digest != RENEW]
         try:
+            if len(submitted) < len(waiting):  # before what was submitted after it
+                await self._waker.renew(session_id)
+                await self._nodes.remove([one.number for one in waiting if one.forwarded.digest == RENEW])
+            if not submitted:
+                return
             async with self._waker.activated(session_id) as actor:
-                answers = [_submit(actor, one.forwarded) for one in waiting]
-            for one, answer in zip(waiting, answers, strict=True):
+                answers = [_submit(actor, one.forwarded) for one in submitted]
+            for one, answer in zip(submitted, answers, strict=True):
                 if answer is None:
                     await self._nodes.remove([one.number])
                 else:
                     await self._settle(one, answer if isinstance(answer, SubmissionRefusal) else await answer)
         except SessionCapacityError as error:
-            for one in waiting:
+            for one in submitted:
                 await self._settle(one, SubmissionRefusal(codes.CAPACITY, str(error)))
         except (SessionNotFound, OwnedElsewhere, GoingAway, JournalError) as error:
             log.info("session %s: what was forwarded to it waits on: %s", session_id, error)

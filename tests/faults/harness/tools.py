@@ -120,7 +120,7 @@ def install(port: int, runs: str) -> None:
     """Give every session these tools in the place of the usual ones. `runs`: the file of runs."""
     record = _RunLog(runs)
 
-    def tools_for(self: ToolsetFactory, row: SessionRow, hf_token: str | None) -> ToolRouter:
+    def tools_for(self: ToolsetFactory, row: SessionRow, hf_token: str | None, *_: object, **__: object) -> ToolRouter:
         return ToolRouter(
             [NoteTool(record), ChangeTool(record), HoldTool(record, port)],
             max_output_tokens=self._settings.turn.tool_output_max_tokens,

@@ -4,6 +4,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -38,10 +39,10 @@ ON_A_TEST_SERVER = constants({"server.journal.postgres.link.FSYNC_OFF_ALLOWED": 
 LEASE_S = 1.0
 
 
-def node(folder: Path, model: ScriptedModel, database: str) -> Settings:
-    """Settings of one of several servers."""
+def node(folder: Path, model: ScriptedModel, database: str, **groups: Any) -> Settings:
+    """Settings of one of several servers. `groups`: as of `settings_for`."""
     many = {"awake_max": 1_000, "awake_max_per_user": 1_000}
-    settings = with_journal(settings_for(folder, model, sessions=many), database)
+    settings = with_journal(settings_for(folder, model, sessions=many, **groups), database)
     auth = msgspec.structs.replace(settings.auth, secret="the same at each of the servers of a test")
     workspace = msgspec.structs.replace(
         settings.workspace, place="shared", shared_folder=str(folder.parent.parent / "files")
@@ -75,13 +76,13 @@ async def two(zygote: Zygote, folder: Path, database: str) -> AsyncIterator[tupl
 
 @contextlib.asynccontextmanager
 async def servers(
-    zygote: Zygote, folder: Path, database: str | tuple[str, str], model: ScriptedModel
+    zygote: Zygote, folder: Path, database: str | tuple[str, str], model: ScriptedModel, **groups: Any
 ) -> AsyncIterator[list[ServerProcess]]:
     """The same, with a model of the test's own. `database`: two, if each server reaches it at an address of its own."""
     async with contextlib.AsyncExitStack() as ends:
         made = []
         for name, url in zip("ab", (database, database) if isinstance(database, str) else database, strict=True):
-            settings = node(folder / name / "data", model, url)
+            settings = node(folder / name / "data", model, url, **groups)
             server = ServerProcess(zygote, folder / name, settings, hooks=[ON_A_TEST_SERVER])
             made.append(await ends.enter_async_context(server))
             await server.start()

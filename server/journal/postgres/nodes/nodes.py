@@ -138,6 +138,19 @@ class PostgresNodes:
             self._say(words.write_arrived(owner))
         return put
 
+    async def give(self, session_id: str, sealed: bytes, word: str) -> bool:
+        """Keep what a session's client gave; whether another node is told."""
+        owner = await self._writes.put(
+            lambda tables: tables.run(lambda db: inbox.give(db, self.number, session_id, sealed, word))
+        )
+        if owner is not None:
+            self._say(words.write_arrived(owner))
+        return owner is not None
+
+    async def given(self, session_id: str) -> bytes:
+        """What a session's client gave."""
+        return await self._queries.put(lambda db: inbox.given(db, session_id))
+
     async def waiting(self, but: Sequence[int]) -> list[Waiting]:
         """Submissions that wait for sessions which this node owns."""
         return await self._queries.put(lambda db: inbox.read(db, self.number, but))

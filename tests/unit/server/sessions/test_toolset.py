@@ -113,7 +113,7 @@ async def test_closing_a_sessions_tools_closes_its_sandbox_once_for_all_of_them(
 
     app = build_app(settings_for(tmp_path, sandbox={"kind": "off"}), environ={})
     async with app.router.lifespan_context(app):
-        router = app.state.parts.toolsets.tools_for(row("s"), None)
+        router = app.state.parts.toolsets.tools_for(row("s"), None, {})
         assert (await router.run("write", {"path": "a.txt", "content": "x"}, log)).success
         await router.aclose()
         for tool, arguments in (("list", {}), ("read", {"path": "a.txt"}), ("grep", {"pattern": "x"})):

@@ -1,5 +1,7 @@
 """Routes over two servers: each answers at the server that does not run the session as at the one that does."""
 
+import re
+from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +11,14 @@ from protocol import events as ev
 from protocol.submissions import UserInput
 from server.http.table import ENDPOINTS
 from tests.support.live import Live, client
-from tests.support.models.scripted_model import Gate, ScriptedModel, Text, stream
+from tests.support.models.scripted_model import Call, Gate, ScriptedModel, Text, calls, stream, text
 from tests.support.network.http_client import http_client
 from tests.support.polling import eventually
+from tests.unit.agent.tools.mcp.plain_server import PNG
+from tests.unit.agent.tools.mcp.servers import scripted
 from tests.unit.server.http.test_mcp_routes import poet
 from tests.unit.server.sessions.nodes.two import two
+from tests.unit.server.sessions.test_remote_sandbox import FREELY, SPACE, TOKEN, spaces
 
 NOTES = b"Be brief."
 SAID = "tell"
@@ -94,7 +99,49 @@ async def test_every_route_answers_at_the_server_that_does_not_run_the_session(t
         assert answers["GET", FILE].content == NOTES
         assert answers["GET", "/api/sessions/{session_id}/mcp"].json()["servers"][0]["prompts"][0]["name"] == "poem"
         assert "owls" in answers["POST", "/api/sessions/{session_id}/mcp/prompt"].json()["text"]
-        assert set(answers["PUT", "/api/sessions/{session_id}/mcp/servers"].json()["mcp_refused"]) == {"a"}
+        assert answers["PUT", "/api/sessions/{session_id}/mcp/servers"].json() == {"mcp_refused": {}}
         assert answers["GET", "/api/sessions/{session_id}"].json()["is_active"]
         assert SAID in answers["GET", "/api/sessions/{session_id}/export"].text
         gate.open()
+
+
+async def test_what_mcp_servers_give_at_another_server_is_brought_to_the_remote_sandbox_of_the_one_that_runs_the_session(
+    tmp_path: Path, database: str
+) -> None:
+    picture = {"role": "user", "content": {"type": "image", "data": b64encode(PNG).decode(), "mimeType": "image/png"}}
+    methods: dict[str, list[Any]] = {
+        "prompts/list": [{"prompts": [{"name": "look"}]}],
+        "prompts/get": [{"messages": [picture]}],
+    }
+    (tmp_path / "mcp").mkdir()
+    gate = Gate()
+    script = [stream(Text("Once "), gate), calls(Call("bash", {"command": "ls mcp"})), text("Seen.")]
+    async with (
+        spaces(tmp_path) as hub,
+        ScriptedModel(script) as model,
+        two(
+            tmp_path,
+            database,
+            model,
+            mcp_servers={"looker": scripted(tmp_path / "mcp", [], {}, prompts={}, methods=methods)},
+            auth={"local_hf_token": TOKEN},
+            hub={"endpoint": hub.url},
+            sandbox=SPACE,
+            policy=FREELY,
+        ) as (a, b),
+        client(a) as teller,
+        http_client(b.http) as http,
+    ):
+        await eventually(lambda: servers_up(b), "the servers")
+        await teller.send(UserInput(text=SAID))
+        await teller.until_type(ev.AssistantChunk)
+        path = f"/api/sessions/{teller.ready.session_id}"
+        tools = (await http.get(f"{path}/tools")).json()["tools"]
+        assert "bash" in {tool["name"] for tool in tools}
+        said = await http.post(f"{path}/mcp/prompt", json={"server": "looker", "prompt": "look"})
+        (name,) = re.findall(r"mcp/(\S+\.png)", said.json()["text"])
+        assert not hub.made, "by the server that runs the session alone"
+        gate.open()
+        await teller.until_type(ev.TurnComplete)
+        await teller.send(UserInput(text="go"))
+        assert name in (await teller.until_type(ev.ToolOutput)).output
