@@ -58,6 +58,12 @@ SERVICES = {
     "haproxy": ["haproxy"],
     "lighttpd": ["lighttpd", "lighttpd-mod-openssl"],
 }
+# Libraries of the example clients, where this machine has their language: what each installs, and its Debian package.
+LIBRARIES = {
+    "emacs": {"/usr/lib/emacsen-common/packages/install/elpa-websocket": "elpa-websocket"},
+    "go": {"/usr/share/gocode/src/github.com/gorilla/websocket": "golang-github-gorilla-websocket-dev"},
+    "javac": {"/usr/share/java/gson.jar": "libgoogle-gson-java", "/usr/share/java/okhttp.jar": "libokhttp-java"},
+}
 
 
 class SetUpError(Exception):
@@ -203,16 +209,23 @@ def set_up_node() -> None:
 
 
 def missing_programs() -> list[str]:
-    """The Debian packages of programs that are not here, if they could be installed: by root, where there is apt."""
-    wanted = wanted_programs()
-    if os.geteuid() != 0 or shutil.which("apt-get") is None or stamped(PROGRAMS_STAMP, repr(wanted)):
+    """The Debian packages of programs and libraries that are not here, if they could be installed: by root, where there is apt."""
+    wanted, libraries = wanted_programs(), wanted_libraries()
+    if os.geteuid() != 0 or shutil.which("apt-get") is None or stamped(PROGRAMS_STAMP, repr((wanted, libraries))):
         return []
-    return sorted(name for program, names in wanted.items() if shutil.which(program) is None for name in names)
+    missing = [name for program, names in wanted.items() if shutil.which(program) is None for name in names]
+    return sorted(missing + [name for path, name in libraries.items() if not Path(path).exists()])
 
 
 def wanted_programs() -> dict[str, list[str]]:
     """The programs that tests run on this machine."""
     return PROGRAMS if Path("/run/systemd/system").is_dir() else PROGRAMS | SERVICES
+
+
+def wanted_libraries() -> dict[str, str]:
+    """What the example clients in this machine's languages need: a path of each library, and its Debian package."""
+    found = [libraries for program, libraries in LIBRARIES.items() if shutil.which(program)]
+    return {path: name for libraries in found for path, name in libraries.items()}
 
 
 def set_up_programs() -> None:
@@ -221,7 +234,9 @@ def set_up_programs() -> None:
     if not missing:
         return
     report(f"installing {', '.join(missing)} for the tests")
-    PROGRAMS_STAMP.write_text(repr(wanted_programs()))  # tried once: where it fails it would fail each time, and slowly
+    PROGRAMS_STAMP.write_text(
+        repr((wanted_programs(), wanted_libraries()))
+    )  # tried once: where it fails it would fail each time, and slowly
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # in which no service is started
     apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
     install = ["install", "--yes", "--no-install-recommends"]
