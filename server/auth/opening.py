@@ -13,7 +13,6 @@ from server.auth.login_store import SqliteLoginStore
 from server.auth.logins import LOGINS_MAX, LOGINS_PER_USER_MAX, Logins
 from server.auth.own_logins import OwnLogins
 from server.auth.share_links import LinksOfSession, ShareLinks, load_key
-from server.auth.shared_logins import SharedLogins
 from server.auth.tickets import OwnTickets, SharedTickets
 from server.config.settings import Settings
 from server.journal.credentials import CredentialRows
@@ -39,7 +38,9 @@ async def create_authenticator(
     else:
         logins: Logins
         if shared is not None:
-            logins = SharedLogins(shared)
+            from server.auth.shared_logins import SharedLogins  # most servers are alone, and start sooner without
+
+            logins = SharedLogins(shared, folder, auth.secret, executors.server)
         else:
             logins = OwnLogins(SqliteLoginStore(folder), executors.server, LOGINS_MAX, LOGINS_PER_USER_MAX)
         try:

@@ -16,7 +16,7 @@ import msgspec
 from server.auth import share_links
 from server.auth.backends import local
 from server.journal.base import Unavailable
-from server.journal.credentials import Credential, CredentialRows
+from server.journal.credentials import Credential, CredentialRows, CredentialTable
 from server.journal.nodes.base import Nodes
 from server.util.private_files import read_private, write_private
 
@@ -24,6 +24,9 @@ log = logging.getLogger("holdfast.auth")
 
 OTHERS: Final = ("sandbox.key", "log.salt")
 """Files of 32 bytes that other packages read."""
+
+CHECK: Final = "check"
+"""The row by which servers see that they have the same secret."""
 
 MAX_BYTES: Final = 1_024
 
@@ -44,11 +47,11 @@ async def check_secret(rows: CredentialRows, nodes: Nodes, secret: str) -> None:
     Raises `JournalError`.
     """
     now = time.time()
-    mine = derive(secret, "check")
-    row = Credential(kind="secret", id="check", hash=mine, user_id="", created_at=now, expires_at=None, data=b"")
+    mine = derive(secret, CHECK)
+    row = Credential(kind="secret", id=CHECK, hash=mine, user_id="", created_at=now, expires_at=None, data=b"")
     if await rows.add(row):
         return
-    present = await rows.get("secret", "check")
+    present = await rows.get("secret", CHECK)
     if present is not None and secrets.compare_digest(present.hash, mine):
         return
     others = [one.name for one in await nodes.everybody() if one.number != nodes.number and one.state in RUNNING]
@@ -62,6 +65,12 @@ async def check_secret(rows: CredentialRows, nodes: Nodes, secret: str) -> None:
     log.warning(
         "auth.secret is another one than before: links to sessions, and what logins keep of a provider, are over"
     )
+
+
+def is_theirs(table: CredentialTable, secret: str) -> bool | None:
+    """Whether this is the secret of the servers that shared the database; None if none did. Blocking. Raises `JournalError`."""
+    present = next((row for row in table.all("secret") if row.id == CHECK), None)
+    return None if present is None else secrets.compare_digest(present.hash, derive(secret, CHECK))
 
 
 def write_keys(folder: Path, secret: str) -> None:

@@ -1,11 +1,19 @@
-"""Shared logins: rows of the journal's database, where several servers share it. Each keeps those that it was shown."""
+"""Shared logins: rows of the journal's database, where several servers share it. Each keeps those that it was shown.
+
+A server that had its logins in its data folder takes them along, and back.
+"""
 
 import asyncio
 import logging
 from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
 
 import msgspec
 
+from agent.util.executors import WorkExecutor
+from agent.util.places import SERVER
+from server.auth import login_store
 from server.auth.logins import (
     LOGINS_MAX,
     LOGINS_PER_USER_MAX,
@@ -16,7 +24,7 @@ from server.auth.logins import (
 )
 from server.auth.seen import SeenCredentials
 from server.journal.base import JournalError, Unavailable
-from server.journal.credentials import Bounds, Credential, CredentialRows
+from server.journal.credentials import Bounds, Credential, CredentialRows, CredentialTable
 
 log = logging.getLogger("holdfast.auth")
 
@@ -74,15 +82,59 @@ def login_of(row: Credential) -> Login:
     )
 
 
+def resealed(login: Login, folder: Path, secret: str) -> Login | None:
+    """A login of this folder with what it keeps encrypted by the secret; None if it cannot be read. Raises `PrivateFileError`."""
+    if not login.sealed:
+        return login
+    from server.auth.encryption import FILE, create_cipher  # what it needs takes a quarter of a second to import
+
+    cipher = create_cipher(secret, folder)
+    if cipher.decrypt(login.sealed) is not None:
+        return login
+    data = create_cipher("", folder).decrypt(login.sealed) if (folder / FILE).exists() else None
+    return None if data is None else msgspec.structs.replace(login, sealed=cipher.encrypt(data))
+
+
+def bring_back(table: CredentialTable, folder: Path, secret: str, now: float) -> int:
+    """Put the logins of the database into the folder, those alone whose provider's tokens can be read. How many. Blocking.
+
+    Raises `JournalError`, `PrivateFileError`.
+    """
+    logins = [login for row in table.all("login") if (login := login_of(row)).expires_at > now]
+    kept = [moved for login in logins if (moved := resealed(login, folder, secret)) is not None]
+    if kept:
+        with closing(login_store.SqliteLoginStore(folder)) as store:
+            for login in kept:
+                store.put(login)
+    return len(kept)
+
+
 class SharedLogins:
     """See `Logins`."""
 
-    def __init__(self, rows: CredentialRows) -> None:
+    def __init__(self, rows: CredentialRows, folder: Path, secret: str, threads: WorkExecutor) -> None:
+        """`folder`: of logins from when this server was alone, which are taken along. `secret`: encrypts what logins keep. `threads`: in which
+        the folder's are read."""
         self._rows = rows
+        self._folder = folder
+        self._secret = secret
+        self._threads = threads.of(SERVER)
         self._seen = SeenCredentials(rows, "login", login_of)
 
     async def open(self, now: float) -> None:
-        """Nothing: a login is looked up when it is shown."""
+        """Take the folder's logins along, once. Each is looked up when it is shown. Raises `PrivateFileError`, `JournalError`."""
+        if not (self._folder / login_store.FILE).exists():
+            return
+        store = login_store.SqliteLoginStore(self._folder)
+        try:
+            logins = await self._threads.run(store.load)
+            for login in logins:
+                moved = resealed(login, self._folder, self._secret) if login.expires_at > now else None
+                if moved is not None:
+                    await self._rows.add(row_of(moved), Bounds(now, LOGINS_MAX, LOGINS_PER_USER_MAX))
+            await self._threads.run(lambda: store.drop([login.login_id for login in logins]))
+        finally:
+            await self._threads.run(store.close)
 
     async def aclose(self) -> None:
         """Nothing: the journal closes its connections."""

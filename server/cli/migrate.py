@@ -8,6 +8,8 @@ import msgspec
 
 from server.auth.backends.api_tokens import are_rows, tokens_path, write_tokens
 from server.auth.backends.token_rows import TokenTable
+from server.auth.shared_keys import is_theirs, write_keys
+from server.auth.shared_logins import bring_back
 from server.cli.options import FAILURE, USAGE, add_place, fail, settings_of
 from server.config.loader import SettingsError
 from server.config.settings import Settings
@@ -26,12 +28,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Moves the sessions of a stopped server from its data folder into a PostgreSQL database that holds none, or back: all of it, or "
         "nothing. Positions of clients stay good. What was written is compared with what was read. The place it came from is left as it "
-        "is, and marked as moved. Workspaces, keys and logins stay in the data folder, which the server still uses; API tokens go along."
+        "is, and marked as moved. Workspaces stay where they are. API tokens go along; so do logins, and the keys of links, from and to "
+        "servers that share a database."
     )
     which = parser.add_mutually_exclusive_group(required=True)
     about = "the database, `postgresql://USER@HOST/DATABASE`; without URL it is journal.url, which keeps its password out of sight"
     which.add_argument("--to", metavar="URL", nargs="?", const="", help=f"move into {about}")
     which.add_argument("--from", metavar="URL", nargs="?", const="", dest="source", help=f"move back from {about}")
+    parser.add_argument(
+        "--no-logins",
+        action="store_true",
+        help="with --from: leave behind the logins and keys of servers that shared the database, whose auth.secret is lost",
+    )
     add_place(parser)
 
 
@@ -58,9 +66,15 @@ def main(args: argparse.Namespace) -> int:
 
     journal = msgspec.structs.replace(settings.journal, url=url)
     try:
+        if source and not args.no_logins and _has_other_secret(journal, settings.auth.secret):
+            return fail(
+                "auth.secret (HOLDFAST_SECRET) is not that of the servers that shared the database: with theirs, logins and links to "
+                "sessions go along; --no-logins leaves them behind",
+                USAGE,
+            )
         counts = move_journal(folder, to, source, progress)
         if source:
-            _bring_tokens(msgspec.structs.replace(settings, journal=journal))
+            _bring_credentials(msgspec.structs.replace(settings, journal=journal), logins=not args.no_logins)
     except (JournalError, PrivateFileError) as error:
         return fail(str(error), FAILURE)
     print(
@@ -73,11 +87,22 @@ def main(args: argparse.Namespace) -> int:
     return 0
 
 
-def _bring_tokens(settings: Settings) -> None:
-    """Put the database's API tokens into the data folder's file. The other way the next start takes them over."""
-    if are_rows(settings):
-        path = tokens_path(settings)
-        with open_credentials(settings.journal) as table:
+def _has_other_secret(journal: JournalSettings, secret: str) -> bool:
+    with open_credentials(journal) as table:
+        return is_theirs(table, secret) is False
+
+
+def _bring_credentials(settings: Settings, *, logins: bool) -> None:
+    """Put the database's API tokens, and with `logins` those of servers that shared it, into the data folder. The other way the next start
+    takes them over."""
+    folder, secret = settings.journal.folder, settings.auth.secret
+    with open_credentials(settings.journal) as table:
+        if are_rows(settings):
+            path = tokens_path(settings)
             tokens = TokenTable(table, path).all()
-        if tokens:
-            write_tokens(path, tokens)
+            if tokens:
+                write_tokens(path, tokens)
+        if logins and is_theirs(table, secret):
+            write_keys(folder, secret)
+            brought = bring_back(table, folder, secret, time.time())
+            print(f"logins that go on: {brought}")
