@@ -28,7 +28,7 @@ from server.config.fingerprints import fingerprints
 from server.config.settings import Settings
 from server.jobs.dataset_export import SessionExporter
 from server.jobs.left_files import LeftFiles
-from server.jobs.retention import EMPTY_OF_SEVERAL_S, EMPTY_S, Retention
+from server.jobs.retention import Retention
 from server.journal.backend import open_backend
 from server.journal.base import Journal, SessionRow
 from server.journal.data_dir import DATABASE
@@ -189,8 +189,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         ends.push_async_callback(search.aclose)
     manager = _session_manager(parts, journal, nodes, quotas, owner_tokens, observers, collector, exporter, search)
     ends.push_async_callback(manager.registry.aclose)
-    empty_after_s = EMPTY_OF_SEVERAL_S if settings.nodes.several else EMPTY_S
-    retention = Retention(manager, after_days=settings.sessions.delete_after_days, empty_after_s=empty_after_s)
+    retention = Retention(manager, after_days=settings.sessions.delete_after_days)
     ends.push_async_callback(retention.aclose)
     if nodes is not None:
         left_files = LeftFiles(nodes, files, parts.executors.disk)

@@ -8,6 +8,7 @@ from agent.util.tasks import TaskOwner
 from server.journal.base import JournalError
 from server.sessions.errors import SessionNotFound
 from server.sessions.manager import SessionManager
+from server.sessions.nodes.followed import TOLD_EACH_S
 from server.util.clock import rfc3339
 
 log = logging.getLogger("holdfast.retention")
@@ -21,8 +22,6 @@ DAY_S = 86_400.0
 EMPTY_S = 1_800.0
 """Sessions in which nothing was ever said, without a title and files, and not listed apart, are deleted so long after their last socket: nobody misses one, and
 each page and editor that is opened may make one. A machine that sleeps for a moment finds its own again."""
-EMPTY_OF_SEVERAL_S = DAY_S
-"""The same where several servers share the sessions: none of them knows of the sockets at the others."""
 
 TOMBSTONE_DAYS = 30.0
 """How long a deleted session is remembered. A client that comes back or sends again until then learns that the session was
@@ -53,13 +52,14 @@ class Retention:
         await self._tasks.aclose()
 
     async def sweep(self, now: datetime) -> int:
-        """Delete one batch; returns the number deleted. A session with sockets here, or that a server runs, is left alone. Raises `JournalError`."""
+        """Delete one batch; returns the number deleted. A session with sockets, or that a server runs, is left alone. Raises `JournalError`."""
         deleted = 0
         old = await self._manager.journal.stale(self._before(now, self._after_s), "", AT_ONCE)
-        for session_id in dict.fromkeys([*old, *(await self._empty(now))[:AT_ONCE]]):
+        empty = (await self._empty(now))[:AT_ONCE]
+        for session_id in dict.fromkeys([*old, *empty]):
             if not self._manager.registry.ownership.is_first:
                 break
-            if self._manager.is_used(session_id):
+            if not await self._unused([session_id], 0.0 if session_id in old else self._empty_after_s):
                 continue
             try:
                 await self._manager.delete_session(session_id)
@@ -70,9 +70,17 @@ class Retention:
             log.info("retention deleted %d sessions", deleted)
         return deleted
 
+    async def _unused(self, session_ids: list[str], for_s: float) -> list[str]:
+        """Those of these sessions that have no sockets, nor had any at one of several servers for so long."""
+        nodes = self._manager.registry.services.nodes
+        here = [one for one in session_ids if not self._manager.is_used(one)]
+        return here if nodes is None or not here else await nodes.unfollowed(here, for_s + 2 * TOLD_EACH_S)
+
     async def _empty(self, now: datetime) -> list[str]:
-        """Sessions with nothing in them that have had no socket for `empty_after_s`, as far as this server has looked."""
+        """Sessions with nothing in them that have had no socket for `empty_after_s`, as far as this server has looked, or heard."""
         found = await self._manager.journal.stale("", self._before(now, self._empty_after_s), READ_AT_ONCE)
+        if self._manager.registry.services.nodes is not None:
+            return await self._unused(found, self._empty_after_s)
         self._left = {one: self._left.get(one, now) for one in found if not self._manager.is_used(one)}
         return [one for one, since in self._left.items() if since <= now - timedelta(seconds=self._empty_after_s)]
 

@@ -274,6 +274,8 @@ class SessionManager:
     def _attached(self, port: SessionPort) -> Iterator[SessionPort]:
         """Count one socket of the port while the block runs."""
         port.sockets += 1
+        if self.registry.shared is not None:
+            self.registry.shared.attached(port.session_id)
         try:
             yield port
         finally:

@@ -115,6 +115,12 @@ class Nodes(Protocol):
     async def deleted(self, session_ids: Sequence[str]) -> list[str]:
         """Those of these sessions that were deleted, as far as that is remembered. Raises `JournalError`."""
 
+    async def follow(self, session_ids: Sequence[str]) -> None:
+        """These sessions have sockets now, at this node. Raises `JournalError`."""
+
+    async def unfollowed(self, session_ids: Sequence[str], for_s: float) -> list[str]:
+        """Those of these sessions of which no node has told by `follow` for so long, and that are older. Raises `JournalError`."""
+
     async def spent(self, user_ids: Sequence[str], day: str) -> list[Spent]:
         """What these users' model calls cost on a day, at all nodes; nothing of a user without any. Raises `JournalError`."""
 

@@ -1,4 +1,4 @@
-"""Reading for followers: what other nodes stored, of many sessions or users in one statement."""
+"""Reading for followers: what other nodes stored, of many sessions or users in one statement; and that there are followers."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,28 @@ _READ = f"""
 """
 
 
+_FOLLOW = """
+    UPDATE sessions SET followed_at = clock_timestamp()
+    WHERE session_id = ANY(%s::bytea[]) AND NOT deleted AND followed_at < clock_timestamp() - interval '30 seconds'
+"""
+"""One that was told of just now need not be written again: clients may come back often."""
+_UNFOLLOWED = """
+    SELECT session_id FROM sessions
+    WHERE session_id = ANY(%s::bytea[]) AND NOT deleted AND followed_at < clock_timestamp() - %s * interval '1 second'
+    ORDER BY followed_at
+"""
 _SPENT = "SELECT user_id, tokens, microdollars FROM spending WHERE day = %s AND user_id = ANY(%s::bytea[])"
+
+
+def follow(connection: Connection, session_ids: Sequence[str]) -> None:
+    """See `Nodes.follow`."""
+    connection.execute(_FOLLOW, ([*map(encode, session_ids)],))
+
+
+def unfollowed(connection: Connection, session_ids: Sequence[str], for_s: float) -> list[str]:
+    """See `Nodes.unfollowed`."""
+    found = connection.execute(_UNFOLLOWED, ([*map(encode, session_ids)], for_s), binary=True)
+    return [session_id.decode() for (session_id,) in found]
 
 
 def spent(connection: Connection, user_ids: Sequence[str], day: str) -> list[Spent]:

@@ -144,6 +144,7 @@ STEPS = (
     "CREATE TABLE instructions (user_id bytea PRIMARY KEY, told bytea NOT NULL)",  # to models, in new sessions
     "ALTER TABLE sessions ADD COLUMN listed bytea NOT NULL DEFAULT ''",  # pinned, archived
     "CREATE TABLE given (session bigint PRIMARY KEY, sealed bytea NOT NULL)",  # by the session's client: its MCP servers, encrypted
+    "ALTER TABLE sessions ADD COLUMN followed_at timestamptz NOT NULL DEFAULT now()",  # when a node last told that it has sockets
 )
 """Step i takes a database of version i to version i + 1."""
 

@@ -9,6 +9,7 @@ from server.journal.base import Journal
 from server.journal.nodes.base import Nodes
 from server.sessions.inbox import PendingAnswer
 from server.sessions.nodes.feed import Feed
+from server.sessions.nodes.followed import FollowedSessions
 from server.sessions.nodes.forwarding import Forwarding, Waker
 from server.sessions.nodes.spending import Spending
 from server.sessions.ports.table import PortTable
@@ -16,7 +17,7 @@ from server.sessions.quotas import Quotas
 
 
 class SharedSessions:
-    """The feed of sessions elsewhere, what is forwarded to them and from there, and what their users spend."""
+    """The feed of sessions elsewhere, what is forwarded to them and from there, who follows them here, and what their users spend."""
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class SharedSessions:
         self._nodes = nodes
         self._feed = Feed(nodes, ports)
         self._forwarding = Forwarding(nodes, journal, waker, redactor)
+        self._followed = FollowedSessions(nodes, ports)
         self._spending = Spending(nodes, ports, quotas)
 
     def start(self, lost: Callable[[], None], deleted: Callable[[str], None]) -> None:
@@ -38,17 +40,23 @@ class SharedSessions:
         self._nodes.watch(lost)
         self._feed.start(deleted)
         self._forwarding.start()
+        self._followed.start()
         self._spending.start()
 
     async def aclose(self) -> None:
         """Stop."""
         await self._spending.aclose()
+        await self._followed.aclose()
         await self._forwarding.aclose()
         await self._feed.aclose()
 
     def opened(self, session_id: str) -> None:
         """Somebody follows the session from now on."""
         self._feed.opened(session_id)
+
+    def attached(self, session_id: str) -> None:
+        """The session has a socket here."""
+        self._followed.attached(session_id)
 
     def activated(self) -> None:
         """A session is run here from now on: something may wait for it."""

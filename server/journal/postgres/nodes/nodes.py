@@ -199,6 +199,14 @@ class PostgresNodes:
         """Those of these sessions that were deleted."""
         return await self._queries.put(lambda db: reading.deleted(db, session_ids))
 
+    async def follow(self, session_ids: Sequence[str]) -> None:
+        """These sessions have sockets now."""
+        await self._writes.put(lambda tables: tables.run(lambda db: reading.follow(db, session_ids)))
+
+    async def unfollowed(self, session_ids: Sequence[str], for_s: float) -> list[str]:
+        """Those of these sessions that had no sockets for so long."""
+        return await self._queries.put(lambda db: reading.unfollowed(db, session_ids, for_s))
+
     async def spent(self, user_ids: Sequence[str], day: str) -> list[Spent]:
         """What these users' model calls cost on a day."""
         return await self._queries.put(lambda db: reading.spent(db, user_ids, day))

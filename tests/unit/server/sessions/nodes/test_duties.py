@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from agent.util.executors import Executors
@@ -48,7 +49,46 @@ async def test_a_session_that_another_server_runs_is_neither_exported_nor_delete
         await sleep_now(b, session_id)
         assert [stat.row.session_id for stat in await a.manager.journal.unexported(1)] == [session_id]
         assert await not_first.sweep(datetime.now(UTC) + LATER) == 0
+        assert await old.sweep(datetime.now(UTC) + LATER) == 0, "it had a socket there a moment ago"
+        long_ago(database)
         assert await old.sweep(datetime.now(UTC) + LATER) == 1
+
+
+def long_ago(database: str) -> None:
+    """Nobody has followed a session for two hours."""
+    with psycopg.connect(database) as connection:
+        connection.execute("UPDATE sessions SET followed_at = followed_at - interval '2 hours'")
+
+
+def followed(database: str) -> bool:
+    """Whether a server told within the last hour that a session has sockets."""
+    with psycopg.connect(database) as connection:
+        asked = "SELECT bool_or(followed_at > clock_timestamp() - interval '1 hour') FROM sessions"
+        (found,) = connection.execute(asked).fetchone() or (False,)
+    return bool(found)
+
+
+async def test_an_empty_session_is_deleted_half_an_hour_after_its_last_socket_at_whichever_server(
+    tmp_path: Path, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.sessions.nodes.followed.TOLD_EACH_S", 0.05)
+    later = datetime.now(UTC) + timedelta(hours=1)
+    async with two(tmp_path, database, lease_s=1.0) as (a, b):
+        await eventually(lambda: a.manager.registry.ownership.is_first)
+        retention = Retention(a.manager, after_days=0)
+        async with client(b) as talker:
+            session_id = (await talker.synced()).ready.session_id
+            await sleep_now(b, session_id)
+            long_ago(database)
+            await eventually(lambda: followed(database), "b tells of its socket again and again")
+            assert await retention.sweep(later) == 0
+        long_ago(database)
+        monkeypatch.setattr("server.sessions.nodes.followed.TOLD_EACH_S", 3_600)
+        async with client(b, session_id):
+            await eventually(lambda: followed(database), "and at once of one that comes back")
+            assert await retention.sweep(later) == 0
+        long_ago(database)
+        assert await retention.sweep(later) == 1
 
 
 async def test_nobody_takes_a_session_while_a_duty_holds_it(tmp_path: Path, database: str) -> None:
