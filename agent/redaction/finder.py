@@ -7,7 +7,6 @@ are bounded and possessive, so that no text makes it slow.
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent.redaction.patterns import Literal, Run, SecretPattern
@@ -38,22 +37,42 @@ class Replacement(NamedTuple):
     tail: Tail | None = None
 
 
-@dataclass(frozen=True)
 class Finder:
     """`whole` finds secrets. `live` finds also the possible beginning of one: a match without a group.
 
     A match's last group, less one, is the index into `rules`. `heads`: what `trigger` is made of.
     """
 
-    whole: re.Pattern[str]
-    live_text: str
-    rules: tuple[Replacement, ...]
-    heads: frozenset[tuple[str, str, str]]
+    def __init__(
+        self, whole: str, live: str, rules: tuple[Replacement, ...], heads: frozenset[tuple[str, str, str]]
+    ) -> None:
+        self.whole = re.compile(whole)
+        self._live = live
+        self.rules = rules
+        self.heads = heads
 
     @functools.cached_property
     def live(self) -> re.Pattern[str]:
-        """Compiled at its first use: it takes 50 ms, and a start needs none."""
-        return re.compile(self.live_text)
+        """Compiled at its first use: it takes 50 ms, and whole texts need none."""
+        return re.compile(self._live)
+
+
+class Begins:
+    """What every text with a secret contains: a spelling of a known value, or the literal that a pattern begins with.
+
+    It is asked for without a regular expression, so it costs nothing to make, and more than a `Finder` to ask.
+    """
+
+    def __init__(self, values: Iterable[str], patterns: Iterable[SecretPattern]) -> None:
+        heads = [_head(pattern) for pattern in patterns]
+        spelled = [spelling for value in values for spelling in spellings(value)]
+        self._exact = [*spelled, *(head.text for head in heads if not head.any_case)]
+        self._any_case = [head.text.lower() for head in heads if head.any_case]
+
+    def any_in(self, text: str) -> bool:
+        """Whether the text may hold a secret."""
+        lower = text.lower()
+        return any(one in text for one in self._exact) or any(one in lower for one in self._any_case)
 
 
 class _Alternative(NamedTuple):
@@ -97,7 +116,7 @@ def _compile(alternatives: list[_Alternative]) -> Finder | None:
     live = [f"{re.escape(c)}(?:{'|'.join(f'{a.full}|{a.partial}' for a in group)})" for c, group in branches.items()]
     rules = [a.rule for group in branches.values() for a in group]
     heads = frozenset((a.first, a.guard, a.head) for a in alternatives)
-    return Finder(re.compile("|".join(whole)), "|".join(live), tuple(rules), heads)
+    return Finder("|".join(whole), "|".join(live), tuple(rules), heads)
 
 
 def trigger(finders: Iterable[Finder]) -> re.Pattern[str]:
@@ -123,10 +142,7 @@ def _of_value(value: str, rule: Replacement) -> _Alternative:
 
 
 def _of_pattern(pattern: SecretPattern) -> list[_Alternative]:
-    head = pattern.parts[0]
-    assert isinstance(head, Literal), (
-        "a pattern must begin with a literal: otherwise every character might begin a secret"
-    )
+    head = _head(pattern)
     firsts = {head.text[0].lower(), head.text[0].upper()} if head.any_case else {head.text[0]}
     behind = Literal(head.text[1:], head.any_case)
     rest = (behind, *pattern.parts[1:])
@@ -142,6 +158,14 @@ def _of_pattern(pattern: SecretPattern) -> list[_Alternative]:
         for c in sorted(firsts)
         for guard in [_guard(pattern, c)]
     ]
+
+
+def _head(pattern: SecretPattern) -> Literal:
+    head = pattern.parts[0]
+    assert isinstance(head, Literal), (
+        "a pattern must begin with a literal: otherwise every character might begin a secret"
+    )
+    return head
 
 
 def _guard(pattern: SecretPattern, first: str) -> str:

@@ -4,7 +4,7 @@ import functools
 import re
 from collections.abc import Iterable, Mapping
 
-from agent.redaction.finder import CONTEXT_CHARS, Finder, Tail, find_patterns, find_values, trigger
+from agent.redaction.finder import CONTEXT_CHARS, Begins, Finder, Tail, find_patterns, find_values, trigger
 from agent.redaction.patterns import SecretPattern
 
 CUT_SHORT = "[redacted: cut short]"
@@ -28,14 +28,21 @@ class Redactor:
     """
 
     def __init__(self, values: Mapping[str, str] | None = None, patterns: Iterable[SecretPattern] = ()) -> None:
+        self.values = dict(values or {})
         self.patterns = tuple(patterns)
-        self._patterns_finder = find_patterns(self.patterns)
-        self._learn(values or {})
+        self._compiled: tuple[Finder, ...] | None = None
 
-    def _learn(self, values: Mapping[str, str]) -> None:
-        self.values = dict(values)
-        both = find_values(values), self._patterns_finder
-        self._finders = tuple(finder for finder in both if finder is not None)
+    @property
+    def _finders(self) -> tuple[Finder, ...]:
+        """Compiled at their first use, which takes 10 ms: what a server logs while it starts needs none."""
+        if self._compiled is None:
+            both = find_values(self.values), find_patterns(self.patterns)
+            self._compiled = tuple(finder for finder in both if finder is not None)
+        return self._compiled
+
+    @functools.cached_property
+    def _begins(self) -> Begins:
+        return Begins(self.values, self.patterns)
 
     @functools.cached_property
     def _trigger(self) -> re.Pattern[str]:
@@ -52,15 +59,14 @@ class Redactor:
         unknown = {value: name for value, name in values.items() if value in self.redact(value)}
         if not unknown:
             return self
-        more = object.__new__(Redactor)
-        more.patterns, more._patterns_finder = self.patterns, self._patterns_finder
-        more._learn({**self.values, **unknown})
-        return more
+        return Redactor({**self.values, **unknown}, self.patterns)
 
     def redact(self, text: str) -> str:
         """The text without its secrets."""
         if isinstance(text, RedactedText):
             return str(text)
+        if self._compiled is None and not self._begins.any_in(text):
+            return text
         for finder in self._finders:
             if finder.whole.search(text) is not None:
                 text = _Pass(finder).push(text, whole=True)

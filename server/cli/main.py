@@ -208,7 +208,10 @@ def _add_migrate(parser: argparse.ArgumentParser, *, chosen: bool) -> None:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from server.cli import serve
+    from agent.util.garbage import kept_for_good
+
+    with kept_for_good():
+        from server.cli import serve
 
     return serve.main(args)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from agent.util.garbage import seldom_collected
+from agent.util.garbage import kept_for_good
 from protocol.runtime_file import TOKEN, RuntimeFile, ServerPlace, read_runtime_file
 from server import __version__
 from server.cli.options import FAILURE, USAGE, fail, settings_of
@@ -27,27 +27,28 @@ OTHER_UP_S: Final = 20.0
 
 def main(args: argparse.Namespace) -> int:
     """Run the server until a signal."""
-    with seldom_collected():
+    with kept_for_good():
         from server.config.loader import SettingsError
         from server.telemetry import logs
         from server.telemetry.secrets import KnownSecrets
         from server.transport import listeners
 
-    try:
-        listeners.refuse_workers(os.environ)
-        settings = _settings(args)
-        if args.own and (other := read_runtime_file(settings.journal.folder)) is not None:
-            return _runs_already(other)
-        logs.set_up(settings.server, settings.nodes.called if settings.nodes.several else "")
-        secrets = KnownSecrets(settings, os.environ)
-        logs.redact(secrets)
-        sockets = listeners.open_sockets(settings) if args.fd is None else [listeners.adopt_socket(args.fd, settings)]
-    except SettingsError as error:
-        return fail(str(error), USAGE)
-    except listeners.ListenError as error:
-        return fail(str(error), FAILURE)
+        try:
+            listeners.refuse_workers(os.environ)
+            settings = _settings(args)
+            if args.own and (other := read_runtime_file(settings.journal.folder)) is not None:
+                return _runs_already(other)
+            logs.set_up(settings.server, settings.nodes.called if settings.nodes.several else "")
+            secrets = KnownSecrets(settings, os.environ)
+            logs.redact(secrets)
+            sockets = (
+                listeners.open_sockets(settings) if args.fd is None else [listeners.adopt_socket(args.fd, settings)]
+            )
+        except SettingsError as error:
+            return fail(str(error), USAGE)
+        except listeners.ListenError as error:
+            return fail(str(error), FAILURE)
 
-    with seldom_collected():
         from server.app import build_app
         from server.journal.base import JournalError
         from server.journal.errors import FolderInUse

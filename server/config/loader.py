@@ -1,6 +1,5 @@
 """Settings loader: reads the config file, fills in environment variables, applies the command line, and checks all of it."""
 
-import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -151,16 +150,19 @@ def _check_keys(tree: Tree, group: type[msgspec.Struct], place: tuple[str, ...],
             hint = _did_you_mean(name, list(fields), place)
             raise SettingsError(f"{path}: {dotted((*place, name))}: there is no such setting; {hint}")
         inner = fields[name]
-        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+        if not isinstance(value, dict):
+            continue
+        if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
             _check_keys(value, inner, (*place, name), path)
-        entry = catalog.entries(inner)
-        if entry is not None and isinstance(value, dict):
+        elif (entry := catalog.entries(inner)) is not None:
             for key, one in value.items():
                 if isinstance(one, dict):
                     _check_keys(one, entry, (*place, name, key), path)
 
 
 def _did_you_mean(name: str, here: list[str], place: tuple[str, ...]) -> str:
+    import difflib  # for an error alone
+
     elsewhere = [s.key for s in catalog.settings() if s.key.rpartition(".")[2] == name]
     near = [dotted((*place, close)) for close in difflib.get_close_matches(name, here, n=1)]
     if near or elsewhere:

@@ -118,14 +118,11 @@ def page_assets() -> Mapping[str, Asset]:
 
 
 class StaticRoutes:
-    """Handler of the files that were there at the start; no path of a request is looked up on the disk."""
-
-    def __init__(self) -> None:
-        self._assets = page_assets()
+    """Handler of the files that were there at the first request; no path of a request is looked up on the disk."""
 
     async def serve(self, request: Request) -> Response:
         """Read one file; 304 if the browser has the same one."""
-        asset = self._assets.get(str(request.path_params["path"]))
+        asset = page_assets().get(str(request.path_params["path"]))
         if asset is None:
             return HTTPRefusal("not_found", "the web client has no such file").as_response()
         headers = asset.headers_for(request.query_params.get("v", ""))
@@ -181,9 +178,15 @@ class PageRoutes:
     """Handlers of the page, for every address that shows it."""
 
     def __init__(self, frame_ancestors: Sequence[str], image_sources: Sequence[str]) -> None:
-        self._headers = {
+        self._frame_ancestors = frame_ancestors
+        self._image_sources = image_sources
+
+    @cached_property
+    def _headers(self) -> dict[str, dict[str, str]]:
+        """Made for the first browser: many servers serve programs alone."""
+        return {
             root: {
-                "content-security-policy": page_policy(index_html(root), frame_ancestors, image_sources),
+                "content-security-policy": page_policy(index_html(root), self._frame_ancestors, self._image_sources),
                 "cache-control": "no-cache",
             }
             for root in (HERE, UP)

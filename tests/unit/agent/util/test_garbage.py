@@ -1,4 +1,4 @@
-"""Garbage collection: seldom made while modules are imported."""
+"""Garbage collection: seldom or never made while modules are imported."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.util.garbage import SELDOM, import_for_good, seldom_collected
+from agent.util.garbage import SELDOM, import_for_good, kept_for_good, seldom_collected
 from agent.util.threads import start_in_own_thread
 
 
@@ -23,6 +23,22 @@ def test_it_is_seldom_made_meanwhile_and_the_thresholds_are_as_before_afterwards
             pass
         assert gc.get_threshold()[0] == SELDOM
     assert gc.get_threshold() == before
+
+
+def test_none_is_made_during_a_start_and_what_it_made_is_in_none_afterwards() -> None:
+    assert gc.isenabled()
+    try:
+        with kept_for_good():
+            assert not gc.isenabled()
+            made: list[object] = []
+            made.append(made)
+        assert gc.isenabled()
+        assert not any(one is made for one in gc.get_objects())
+        with pytest.raises(ValueError, match="a start that fails"), kept_for_good():
+            raise ValueError("a start that fails")
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
 
 
 def test_what_is_imported_for_good_is_in_no_collection_and_nothing_is_frozen_the_second_time() -> None:
