@@ -7,6 +7,7 @@ from pathlib import Path
 from clients.acp.rpc import AUTH_REQUIRED, INTERNAL_ERROR, Failure
 from clients.session import own_server
 from clients.session.client import Place
+from clients.session.token_file import NoToken
 from clients.terminal import credentials
 from protocol.runtime_file import ServerPlace, read_runtime_file, user_data_folder
 
@@ -56,5 +57,5 @@ def _own_place(found: ServerPlace, token_file: Path | None) -> Place:
 def _token(url: str, token_file: Path | None, data: Path | None, environ: Mapping[str, str]) -> str | None:
     try:
         return credentials.find_token(url, token_file, data, environ)
-    except credentials.NoToken as error:
+    except NoToken as error:
         raise Failure(AUTH_REQUIRED, str(error)) from error

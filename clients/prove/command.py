@@ -23,9 +23,12 @@ from clients.prove.program import CannotStart, Program
 from clients.prove.recording import as_file, recording
 from clients.prove.runs import CaseResult, Progress, prove
 from clients.prove.trace import Entry
+from clients.session.token_file import NoToken, read_token
 
 HELD, BROKEN, NOT_TRIED = 0, 1, 2
 ROUNDS = 1
+REPORTS = ("json", "junit", "html", "markdown")
+"""Options that name a file for the results."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -95,15 +98,18 @@ def main(args: argparse.Namespace, version: str) -> int:
         if args.record and peer.cases is not CASES:
             raise ValueError("--record writes sessions of our protocol; leave it out")
         cases = cases_named(args.only, peer.cases)
-        token = args.token_file.read_text().strip() if args.token_file else os.environ.get("HOLDFAST_TOKEN")
+        token = read_token(args.token_file) if args.token_file else os.environ.get("HOLDFAST_TOKEN")
+        _check_reports(args)
         return asyncio.run(_prove(args, peer, cases, token, version))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, NoToken) as error:
         why: BaseException = error
     except BaseExceptionGroup as group:
         causes = list(_leaves(group))
         if not all(isinstance(one, OSError | Refusal | CannotStart) for one in causes):
             raise
         why = causes[0]
+    if isinstance(why, OSError) and why.filename is not None:  # a program or a file of the command line
+        why = ValueError(f"{why.filename}: {why.strerror}")
     print(f"holdfast prove: {why}", file=sys.stderr)
     return NOT_TRIED
 
@@ -168,8 +174,6 @@ async def _begin(args: argparse.Namespace, url: str, stack: AsyncExitStack) -> P
 
 def _progress(record: Path | None) -> Progress:
     """Shows how far it is. `record`: the folder for the sessions of runs in which all held."""
-    if record is not None:
-        record.mkdir(parents=True, exist_ok=True)
 
     def show(result: CaseResult, seed: int, trace: Sequence[Entry]) -> None:
         broken = ", which did not hold" if result.failure is not None else ""
@@ -179,6 +183,20 @@ def _progress(record: Path | None) -> Progress:
             (record / f"{result.name}.json").write_text(as_file(recording(about, trace)))
 
     return show
+
+
+def _check_reports(args: argparse.Namespace) -> None:
+    """Raises `ValueError` if something cannot be written: a run may take long, and its results would be lost."""
+    if args.record is not None:
+        try:
+            args.record.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ValueError(f"--record {args.record}: {error.strerror}; name another folder") from error
+    for option in REPORTS:
+        path: Path | None = getattr(args, option)
+        if path is not None and (path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK)):
+            why = "is a folder" if path.is_dir() else "cannot be written"
+            raise ValueError(f"--{option} {path}: {why}; name another file, in a folder that exists")
 
 
 def _write(args: argparse.Namespace, url: str, results: Sequence[CaseResult], seed: int, version: str) -> None:

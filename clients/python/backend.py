@@ -18,7 +18,7 @@ from setuptools import build_meta  # type: ignore[import-untyped]  # it has no t
 HERE: Final = Path(__file__).resolve().parent
 ROOT: Final = HERE.parent.parent
 PACKAGE: Final = "holdfast_client"
-LEFT_OUT: Final = {"library.py", "own_server.py", "runtime_file.py", "spec", "__pycache__"}
+LEFT_OUT: Final = {"library.py", "own_server.py", "runtime_file.py", "token_file.py", "spec", "__pycache__"}
 """What needs more than msgspec and websockets, or the server's own program, and what makes documents of the protocol."""
 IMPORT: Final = re.compile(r"^( *from )(clients\.session|protocol)(?=[. ])", re.MULTILINE)
 NAMES: Final = {"clients.session": PACKAGE, "protocol": f"{PACKAGE}.protocol"}

@@ -13,6 +13,7 @@ from clients.session.address import base_address
 from clients.session.client import SessionClient
 from clients.session.errors import CannotConnect, Denied, SessionEnded
 from clients.session.library import LibraryClient
+from clients.session.token_file import NoToken
 from clients.terminal import credentials
 from clients.terminal.conversation import FAILED, INTERRUPTED, Conversation
 from clients.terminal.input import LineReader
@@ -42,7 +43,7 @@ def main(args: argparse.Namespace) -> int:
     try:
         base_address(args.url)
         token = credentials.find_token(args.url, args.token_file, args.data, os.environ)
-    except (ValueError, credentials.NoToken) as error:
+    except (ValueError, NoToken) as error:
         return _fail(str(error), USAGE)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -1,22 +1,16 @@
 """Credentials of a person at a terminal: given, from the environment, or from the data folder of a server on this machine."""
 
 import argparse
-import os
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 
 from clients.session.address import base_address, is_loopback
+from clients.session.token_file import read_token
 
 TOKEN_VARIABLE = "HOLDFAST_TOKEN"
 DATA_VARIABLE = "HOLDFAST_DATA"
 DEFAULT_DATA = "./data"
 FILE = "token"
-MAX_FILE_BYTES = 16_384
-
-
-class NoToken(Exception):
-    """The credentials that were named cannot be had; the message says why."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,24 +30,10 @@ def find_token(url: str, token_file: Path | None, data: Path | None, environ: Ma
     The last one belongs to a server on this machine, and goes to no other. None: there is none. Raises `NoToken`.
     """
     if token_file is not None:
-        return _read(token_file)
+        return read_token(token_file)
     if environ.get(TOKEN_VARIABLE):
         return environ[TOKEN_VARIABLE].strip()
     if not is_loopback(base_address(url)):
         return None
     path = (data or Path(environ.get(DATA_VARIABLE) or DEFAULT_DATA)).expanduser() / FILE
-    return _read(path) if path.exists() or data is not None else None
-
-
-def _read(path: Path) -> str:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with os.fdopen(fd, "rb") as file:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                raise NoToken(f"{path} is no plain file")
-            text = file.read(MAX_FILE_BYTES).decode("ascii", "replace").strip()
-    except OSError as error:
-        raise NoToken(f"no token can be read from {path}: {error.strerror}") from error
-    if not text or not text.isascii() or len(text.split()) != 1:
-        raise NoToken(f"{path} holds no token")
-    return text
+    return read_token(path) if path.exists() or data is not None else None

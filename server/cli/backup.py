@@ -8,7 +8,7 @@ from pathlib import Path
 from agent.workspace.dirfd import FOLDER, closing
 from agent.workspace.tree_copy import Copied, copy_tree
 from protocol import runtime_file
-from server.cli.options import FAILURE, USAGE, add_place, fail, refuse_database, settings_of
+from server.cli.options import FAILURE, USAGE, add_place, fail, refuse_database, settings_of, told
 from server.config.loader import SettingsError
 from server.journal.base import JournalError
 from server.journal.data_dir import DATABASE, FOLDER_MODE, LOCK, MARK
@@ -49,7 +49,8 @@ def main(args: argparse.Namespace) -> int:
     except FileExistsError:
         return fail(f"{args.to} exists already and is not overwritten; name another folder", FAILURE)
     except (JournalError, OSError) as error:
-        return fail(f"the backup is not complete; remove {args.to}: {error}", FAILURE)
+        left = f"; remove {args.to}" if args.to.exists() else ""
+        return fail(f"the backup is not complete{left}: {told(error)}", FAILURE)
     for one in copied.left_out:
         print(f"left out: {one}", file=sys.stderr)
     if more := copied.left_out_count - len(copied.left_out):

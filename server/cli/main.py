@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from server import __version__
-from server.cli.options import FAILURE, INTERRUPTED, add_data, add_place, fail
+from server.cli.options import FAILURE, INTERRUPTED, add_data, add_place, fail, told
 
 SERVE_HELP = """\
 Serves agent sessions on websockets (/ws), with an HTTP API beside it.
@@ -229,7 +229,7 @@ def _schema(args: argparse.Namespace) -> int:
         try:
             stale = generate.write(root) if args.write else generate.check(root)
         except OSError as error:
-            return fail(f"{error.filename}: {error.strerror}", FAILURE)
+            return fail(told(error), FAILURE)
         for path in stale:
             print(f"{path}: {'written' if args.write else 'out of date; run `holdfast schema --write`'}")
         return FAILURE if stale and args.check else 0

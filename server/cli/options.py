@@ -53,6 +53,13 @@ def refuse_database(settings: "Settings", instead: str) -> int:
     return fail(f"the journal is in PostgreSQL (journal.url), where this command does not look: {instead}", USAGE)
 
 
+def told(error: Exception) -> str:
+    """What an error says to people; of the system's errors the file and the reason."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)
+
+
 def print_table(lines: Sequence[Sequence[str]]) -> None:
     """Print lines of cells, each column as wide as its widest cell."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]

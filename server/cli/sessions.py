@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from protocol.content import PendingTool
-from server.cli.options import FAILURE, USAGE, add_place, fail, print_table, refuse_database, settings_of
+from server.cli.options import FAILURE, USAGE, add_place, fail, print_table, refuse_database, settings_of, told
 from server.config.loader import SettingsError
 from server.config.settings import Settings
 from server.journal.backend import open_stored
@@ -62,7 +62,7 @@ def main(args: argparse.Namespace) -> int:
         message = f"{error.path} is in use: while the server runs, delete with `DELETE /api/sessions/{args.id}`"
         return fail(message, FAILURE)
     except (JournalError, OSError) as error:
-        return fail(str(error), FAILURE)
+        return fail(told(error), FAILURE)
     return code
 
 
@@ -100,10 +100,16 @@ def _export(args: argparse.Namespace, settings: Settings) -> int:
             _write(journal, row, head, sys.stdout.fileno())
             return 0
         path = Path(args.output or file_name(args.id))
-        # Private: the folder may be readable for others.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            # Private: the folder may be readable for others.
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except OSError as error:
+            return fail(f"{path}: {error.strerror}; name another file with --output, it is never overwritten", FAILURE)
         try:
             _write(journal, row, head, descriptor)
+        except (JournalError, OSError) as error:
+            path.unlink()  # a part of a session would look like all of it
+            return fail(f"{path}: nothing was exported: {told(error)}", FAILURE)
         finally:
             os.close(descriptor)
     print(f"{path}: {head} events")

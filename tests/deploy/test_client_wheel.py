@@ -102,7 +102,7 @@ def test_it_shares_no_file_with_the_server_and_holds_all_that_is_not_left_out(bu
     assert {name.partition("/")[0] for name in files} == {"holdfast_client"}
     assert "holdfast_client" not in wheel.packages()
     sources = {path.name for path in (ROOT / "clients" / "session").glob("*.py")}
-    assert sources - {Path(name).name for name in files} == {"library.py", "own_server.py"}
+    assert sources - {Path(name).name for name in files} == {"library.py", "own_server.py", "token_file.py"}
     assert {"holdfast_client/py.typed", "holdfast_client/protocol/codec.py"} <= files
 
 

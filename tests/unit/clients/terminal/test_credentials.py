@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from clients.terminal.credentials import NoToken, find_token
+from clients.session.token_file import NoToken
+from clients.terminal.credentials import find_token
 from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.unit.clients.terminal.terminal import chat
@@ -45,7 +46,7 @@ def test_a_named_file_without_a_token_is_a_fault(tmp_path: Path, content: str | 
     if content is not None:
         path.write_text(content)
     for token_file, data in ((path, None), (None, tmp_path)):
-        with pytest.raises(NoToken, match="token"):
+        with pytest.raises(NoToken, match=r"token.*; name the file that holds it with --token-file"):
             find_token(HERE, token_file, data, {})
 
 

@@ -95,6 +95,13 @@ async def test_a_session_is_listed_shown_and_exported_while_the_server_runs(sett
         assert same_view(view_of(over_http.text.splitlines()[1:], view.model), view)
         code, _, err = await holdfast("sessions", "export", session_id, "-o", str(file), *data)
         assert code == 1, "nothing is written over"
+        assert f"{file}: File exists; name another file with --output" in err
+        small = tmp_path / "small.jsonl"
+        code, _, err = await holdfast(
+            "sessions", "export", session_id, "-o", str(small), *data, prefix=("prlimit", "--fsize=100")
+        )
+        assert (code, small.exists()) == (1, False), "no part of a session is left"
+        assert f"{small}: nothing was exported: " in err
         code, _, err = await holdfast("sessions", "delete", session_id, "--yes", *data)
         assert code == 1
         assert f"DELETE /api/sessions/{session_id}" in err
