@@ -26,7 +26,8 @@ class SessionSettings(ConversationLimits, frozen=True, kw_only=True):
         float, Meta(ge=0, le=86_400, description="How long a session without work stays awake. Its sockets stay.")
     ] = 60.0
     delete_after_days: Annotated[
-        float, Meta(ge=0, le=36_500, description="Sessions not used for so long are deleted; 0: none is.")
+        float,
+        Meta(ge=0, le=36_500, description="Sessions not used for so long are deleted, but pinned ones; 0: none is."),
     ] = 0.0
 
 

@@ -310,7 +310,7 @@ class Journal(Protocol):
     async def stale(self, before: str, empty_before: str, most: int) -> builtins.list[str]:
         """Sessions last active before `before`, or without messages, title and files, and not listed apart, before `empty_before`.
 
-        The oldest first. Leaves out sessions in which work is under way or waits."""
+        The oldest first. Leaves out pinned sessions, and those in which work is under way or waits."""
 
     async def good_position(self, session_id: str, epoch: str, seq: int) -> bool:
         """Whether every event up to `seq`, as it was in `epoch`, is still stored.

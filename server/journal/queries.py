@@ -40,7 +40,7 @@ _LISTED_SO = "AND listed = ?"
 _UNFINISHED = "SELECT session_id FROM sessions WHERE unfinished = 1 AND deleted = 0 ORDER BY last_active_at, session_id"
 _STALE = """
     SELECT session_id FROM sessions
-    WHERE deleted = 0 AND unfinished = 0 AND state IN ('idle', 'closed')
+    WHERE deleted = 0 AND unfinished = 0 AND state IN ('idle', 'closed') AND listed <> 'pinned'
         AND (last_active_at < ? OR (message_count = 0 AND title = '' AND files = 0 AND listed = '' AND last_active_at < ?))
     ORDER BY last_active_at, session_id LIMIT ?
 """

@@ -70,7 +70,7 @@ _UNFINISHED = "SELECT session_id FROM sessions WHERE unfinished AND NOT deleted 
 _AT_REST = "NOT deleted AND NOT unfinished AND state IN ('idle', 'closed')"
 _STALE = f"""
     SELECT session_id FROM sessions s
-    WHERE {_AT_REST} AND NOT {LIVES}
+    WHERE {_AT_REST} AND NOT {LIVES} AND listed <> 'pinned'
         AND (last_active_at < %s OR (message_count = 0 AND title = '' AND files = 0 AND listed = '' AND last_active_at < %s))
     ORDER BY last_active_at, session_id LIMIT %s
 """

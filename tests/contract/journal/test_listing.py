@@ -106,20 +106,24 @@ async def test_a_session_is_listed_as_it_was_said_whatever_its_owner_stores(jour
             await opened.list_as(name, "pinned")
 
 
-async def test_old_sessions_are_found_and_earlier_those_with_nothing_in_them(journal: Journal) -> None:
+async def test_old_sessions_that_are_not_pinned_are_found_and_earlier_those_with_nothing_in_them(
+    journal: Journal,
+) -> None:
     empty = {"message_count": 0, "title": ""}
     made: dict[str, dict[str, object]] = {
         "said": {},
         "titled": {"message_count": 0},
         "filled": empty,
         "empty": empty,
+        "archived": empty,
         "pinned": empty,
     }
     for name, fields in made.items():
         await journal.release(await journal.create(msgspec.structs.replace(row(name), **fields)))
     await journal.files_measured("filled", 5)
+    await journal.list_as("archived", "archived")
     await journal.list_as("pinned", "pinned")
     after = "2999-01-01T00:00:00.000Z"
     assert await journal.stale("", after, 10) == ["empty"]
-    assert await journal.stale(after, "", 10) == sorted(made)
+    assert await journal.stale(after, "", 10) == sorted({*made} - {"pinned"})
     assert await journal.stale("", "", 10) == []
