@@ -27,9 +27,7 @@ export function Pdf({ id, path, failed }) {
       frame.contentWindow?.postMessage({ bytes, width: frame.clientWidth, dark }, "*", [bytes]); // its origin has no name to send to
     };
     const take = (/** @type {MessageEvent} */ { source, data }) => {
-      if (source !== frame.contentWindow) return;
-      if (data?.drawn) frame.dataset.drawn = "";
-      else failed(String(data?.error ?? "It cannot be shown: download it to see it.").slice(0, 300));
+      if (source === frame.contentWindow && !data?.drawn) failed(String(data?.error ?? "It cannot be shown: download it to see it.").slice(0, 300));
     };
     addEventListener("message", take, { signal: ended.signal });
     give().catch((error) => ended.signal.aborted || failed(messageOf(error)));
