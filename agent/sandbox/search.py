@@ -64,8 +64,8 @@ async def list_here(
         except msgspec.DecodeError:
             continue  # cut by the kill
         match row:
-            case [str(name), str(kind), int(size)]:
-                entries.append(Entry(as_text(name), kind, size))
+            case [str(name), str(kind), int(size), int(modified)]:
+                entries.append(Entry(as_text(name), kind, size, modified))
             case [str(more)]:
                 return entries, bool(more)
     _raise_for(errors)

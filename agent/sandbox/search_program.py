@@ -120,7 +120,7 @@ class Searcher:
         if not self.listed_left:
             raise SearchLimit("more entries than one listing shows")
         kind = KINDS.get(stat.S_IFMT(state.st_mode), "special file")
-        write([shown_path(path), kind, state.st_size if kind == "file" else 0])
+        write([shown_path(path), kind, state.st_size if kind == "file" else 0, int(state.st_mtime)])
 
     def file(self, folder: int, name: str, path: str) -> None:
         """Search one file, if it is one, and text."""

@@ -27,11 +27,15 @@ class FileStart(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """One name in the workspace. `kind`: `file`, `folder`, `link` and so on. `size`: bytes of a file; else 0."""
+    """One name in the workspace. `kind`: `file`, `folder`, `link` and so on. `size`: bytes of a file; else 0.
+
+    `modified`: when it was changed last, in whole seconds of Unix time; 0 where that is not known, as in a Space.
+    """
 
     path: str
     kind: str
     size: int
+    modified: int = 0
 
 
 class SearchRequest(msgspec.Struct, frozen=True, kw_only=True):

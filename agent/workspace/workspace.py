@@ -184,7 +184,7 @@ class Workspace:
                     return entries, True
                 else:
                     size = state.st_size if stat.S_ISREG(state.st_mode) else 0
-                    entries.append(Entry(as_text("/".join(names)), kind(state.st_mode), size))
+                    entries.append(Entry(as_text("/".join(names)), kind(state.st_mode), size, int(state.st_mtime)))
         return entries, cut
 
     def open_for_search(self, path: str) -> tuple[int, str]:

@@ -1,4 +1,5 @@
-// Service worker: keeps the page's own files, so that the page opens while the server is away. It keeps no answer of the API, and nothing of a session.
+// Service worker: keeps the page's own files, so that the page opens while the server is away, and opens the session of a notification.
+// It keeps no answer of the API, and nothing of a session.
 
 /** @typedef {{ waitUntil(done: Promise<unknown>): void }} Extendable */
 /** @typedef {Extendable & { request: Request, respondWith(answer: Promise<Response>): void }} Fetched */
@@ -24,6 +25,19 @@ worker.addEventListener("fetch", (/** @type {Fetched} */ event) => {
   // Only what its address says the content of: it never changes.
   else if (path.startsWith("static/") && searchParams.has("v")) event.respondWith(fileFor(request));
 });
+
+worker.addEventListener("notificationclick", (/** @type {Extendable & { notification: Notification }} */ event) => {
+  event.notification.close();
+  event.waitUntil(open(event.notification.data));
+});
+
+/** In a window of the page, or in a new one. @param {string} session its id */
+async function open(session) {
+  const [shown] = await worker.clients.matchAll({ type: "window" });
+  if (!shown) return worker.clients.openWindow(`${root.href}s/${encodeURIComponent(session)}`);
+  shown.postMessage({ session });
+  return shown.focus();
+}
 
 /** The server's page, or the one that is kept while the server is away. @param {Fetched} event @param {keyof typeof PAGES} page */
 async function pageFor(event, page) {

@@ -1,5 +1,6 @@
 """Layout: controls stay visible in every window size and with much content, and nothing moves by itself."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from playwright.async_api import expect
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
 from tests.faults.harness.lengths import few, in_the_long_form
-from tests.support.models.scripted_model import Call, calls, text
+from tests.support.models.scripted_model import Call, Refusal, calls, text
 
 STEPS = [{"text": f"step {number}, which takes some words to tell", "status": "pending"} for number in range(12)]
 BUSY = [
@@ -104,3 +105,65 @@ async def test_an_approval_that_is_edited_leaves_the_reader_at_the_end(tabs: Tab
             await at.chat.approvals.get_by_role("button", name=name).click()
             await at.chat.page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => setTimeout(drawn)))")
             await expect(at.chat.button("Latest")).to_have_count(0)
+
+
+ARABIC = "| اسم | عدد |\n|---|---|\n| تفاح | 3 |\n| apple | ٤ |"
+GAPS = """() => {
+  const shown = [...document.querySelectorAll(".bubble, .markdown, .note")].map((one) => one.getBoundingClientRect());
+  return shown.slice(1).map((one, at) => Math.round(one.top - shown[at].bottom));
+}"""
+"""Between what was said, in pixels."""
+CELLS = "(answer) => [...answer.querySelectorAll('th, td')].map((cell) => getComputedStyle(cell).textAlign)"
+COLOURS = "(part) => { const { color, backgroundColor } = getComputedStyle(part); return [color, backgroundColor]; }"
+ASKING = {"rules": [{"tool": "bash", "action": "ask", "arguments": {"command": "push"}}]}
+
+
+async def test_turns_stand_evenly_apart_and_the_newest_answer_shows_what_can_be_done_with_it(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    async with scene(tabs, tmp_path, [text("One."), text(ARABIC), Refusal(401, "wrong key")]) as at:
+        page = at.chat.page
+        for said in ("a question of some words", "in Arabic"):
+            await at.chat.say(said)
+            await at.chat.idle()
+        actions = page.locator(".row[data-kind=assistant] .actions")
+        await page.mouse.move(0, 0)
+        await expect(actions.first).to_have_css("opacity", "0")
+        await expect(actions.last).to_have_css("opacity", "1")
+        assert set(await at.chat.answers.last.evaluate(CELLS)) == {"right"}
+        await at.chat.say("and fail")
+        await expect(at.chat.notes).to_have_count(1)
+        gaps = await page.evaluate(GAPS)
+        assert len(gaps) == 5
+        assert all(24 <= gap <= 34 for gap in gaps), gaps
+        # Where there is no room beside the title, the model is chosen from the menu.
+        await page.set_viewport_size({"width": 800, "height": 800})
+        await expect(page.get_by_role("combobox", name="Model")).to_be_hidden()
+        title = page.get_by_role("heading", level=1)
+        assert await title.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+        await page.get_by_label("More", exact=True).click()
+        await expect(page.get_by_role("combobox", name="Model")).to_be_visible()
+
+
+async def test_on_a_phone_names_and_buttons_stay_whole_and_risks_are_seen_in_the_system_s_colours(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    push = Call("bash", {"command": "rm -rf build && git push --force"}, id="push", index=1)
+    script = [calls(Call("write", {"path": "notes/of-today.md", "content": "a"}, id="write", index=0), push)]
+    look: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+    settings = {"policy": ASKING}
+    async with scene(tabs, tmp_path, script, settings=settings, forced_colors="active", **look) as at:
+        page = at.chat.page
+        await at.chat.say("a question")
+        await expect(at.chat.approvals).to_have_count(1)
+        risks = page.locator(".pending .risk")
+        await expect(risks).to_have_text(["rm -rf", "--force"])
+        for risk in await risks.all():
+            ink, ground = await risk.evaluate(COLOURS)
+            assert ink != ground != "rgba(0, 0, 0, 0)"
+        answers = at.chat.approvals.get_by_role("button", name=re.compile("^(Approve|Reject…|Edit…)$"))
+        tops = {round((await one.bounding_box() or {"y": 0})["y"]) for one in await answers.all()}
+        assert len(tops) == 1
+        await at.chat.button("Files").click()
+        for name in ("Show notes/of-today.md", "Delete notes/of-today.md…"):
+            assert (await at.chat.button(name).bounding_box() or {"height": 0})["height"] <= 36

@@ -22,6 +22,7 @@ async def test_the_files_of_the_workspace_are_listed_and_can_be_taken(tabs: Tabs
         await at.chat.button("Files").click()
         panel = at.chat.page.get_by_role("dialog", name="Files")
         link = panel.get_by_role("list", name="Files in the workspace").get_by_role("link", name="notes/today.md")
+        await expect(panel.get_by_role("listitem").locator("time")).to_have_text(re.compile(r"^\d\d?:\d\d"))
         async with at.chat.page.expect_download() as taken:
             await link.click()
         assert Path(await (await taken.value).path()).read_text() == "# Today"

@@ -13,6 +13,7 @@ from tests.support.live import listening
 from tests.support.models.scripted_model import Call, Finish, Gate, Text, Usage, calls, stream, text
 from tests.support.network.http_client import http_client
 
+BELOW = "(both) => { const [one, other] = both.map((name) => document.querySelector(name).getBoundingClientRect()); return one.top >= other.bottom; }"
 WRITE = Call("write", {"path": "note.txt", "content": "a note"})
 
 
@@ -84,7 +85,7 @@ async def test_the_session_list_shows_what_works_and_what_waits(tabs: Tabs, tmp_
         await at.chat.button("New session").click()
         await expect(at.chat.page).to_have_title("(1) New session · Holdfast")
         await at.chat.button("1 call waits for your approval").click()
-        panel = at.chat.page.get_by_role("dialog", name="Waiting for your approval")
+        panel = at.chat.page.get_by_role("dialog", name="Waiting for your approval (1)")
         await panel.get_by_role("region", name="write").get_by_role("link").click()
         await expect(at.chat.approvals).to_have_count(1)
         assert at.chat.session_id == waits
@@ -186,6 +187,13 @@ async def test_on_a_phone_the_list_opens_over_the_conversation_and_closes(tabs: 
         await expect(at.chat.sessions).not_to_be_in_viewport()
         await at.chat.button("Sessions").tap()
         await expect(at.chat.sessions).to_be_in_viewport()
+        # What is told covers neither the list nor what is above it.
+        await at.chat.of_session("tell me of anchors", "Delete")
+        await at.chat.button("Sessions").tap()
+        await expect(page.locator(".notice")).to_contain_text("will be deleted")
+        assert await page.evaluate(BELOW, [".notice", ".sessions > li:last-child"])
+        await at.chat.button("Undo").tap()
+        await at.chat.button("Sessions").tap()
         await at.chat.sessions.get_by_role("link").tap()
         await expect(at.chat.sessions).not_to_be_in_viewport()
         await at.at_rest()

@@ -39,7 +39,7 @@ async def test_output_is_seen_while_the_command_runs_and_its_exit_code_at_the_en
         await expect(at.chat.answers).to_have_text("It ended.")
         await expect(output).to_contain_text("two")
         await expect(output.locator("span").first).to_have_text("one")
-        await expect(card.locator(".tool-brief")).to_have_text("exit code 3")
+        await expect(card.locator(".tool-state")).to_contain_text("failed: exit code 3")
         await expect(card.get_by_label("Command")).to_contain_text("until [ -e go ]")
         await at.at_rest()
 

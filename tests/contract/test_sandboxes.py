@@ -1,9 +1,11 @@
 """Sandbox contract: commands and files, in every kind of sandbox."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from agent.sandbox.settings import SandboxSettings
@@ -179,10 +181,17 @@ async def test_a_folder_is_listed_with_its_contents(sandbox: Sandbox) -> None:
     assert await sandbox.list(".", True) == ([], False)
     await sandbox.write("b/c.txt", b"12")
     await sandbox.write("a.txt", b"1")
-    assert await sandbox.list(".", False) == ([Entry("a.txt", "file", 1), Entry("b", "folder", 0)], False)
+    await _lists(sandbox, ".", False, Entry("a.txt", "file", 1), Entry("b", "folder", 0))
     below = Entry("b/c.txt", "file", 2)
-    assert await sandbox.list(".", True) == ([Entry("a.txt", "file", 1), Entry("b", "folder", 0), below], False)
-    assert await sandbox.list("b", False) == ([below], False)
+    await _lists(sandbox, ".", True, Entry("a.txt", "file", 1), Entry("b", "folder", 0), below)
+    await _lists(sandbox, "b", False, below)
+
+
+async def _lists(sandbox: Sandbox, path: str, recursive: bool, *entries: Entry) -> None:
+    """Whether it lists these and no more, whenever they were changed."""
+    listed, more = await sandbox.list(path, recursive)
+    assert ([msgspec.structs.replace(one, modified=0) for one in listed], more) == ([*entries], False)
+    assert all(one.modified == 0 or abs(one.modified - time.time()) < 600 for one in listed)
 
 
 async def test_no_path_leads_out_of_the_workspace(sandbox: Sandbox) -> None:

@@ -119,7 +119,8 @@ class HubJobClient:
                     continue
                 kind = KINDS.get(one.type, "special file")
                 name = f"{folder}/{one.name}" if folder else one.name
-                entries.append(Entry(name, kind, one.size if kind == "file" else 0))
+                size = one.size if kind == "file" else 0
+                entries.append(Entry(name, kind, size, (one.mtime_ms or 0) // 1_000))
                 if recursive and kind == "folder" and depth < DEPTH_MAX:
                     walk(name, depth + 1)
 

@@ -14,6 +14,7 @@ async function draw({ source, dark }, page) {
   try {
     const { svg } = await mermaid.render("diagram", source);
     document.body.innerHTML = svg;
+    /** @type {SVGElement} */ (document.body.firstElementChild).style.cssText += "display: block; margin: 0 auto";
     page.postMessage({ height: Math.ceil(document.body.getBoundingClientRect().height) }, "*");
   } catch (error) {
     page.postMessage({ error: error instanceof Error ? error.message : String(error) }, "*");

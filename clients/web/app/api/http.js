@@ -41,7 +41,7 @@ import { base, server } from "./base.js";
  * @property {{ session_id: string, seq: number, branch: boolean }} [forked_from]
  * @property {"pinned" | "archived"} [listed] before all others, or apart from them
  */
-/** @typedef {{ path: string, size?: number, kind?: string }} FileEntry */
+/** `modified`: Unix time in seconds. @typedef {{ path: string, size?: number, kind?: string, modified?: number }} FileEntry */
 
 export class HttpError extends Error {
   /** @param {number} status 0: the server was not reached @param {string} code @param {string} message */

@@ -4,7 +4,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { loadDraft, saveDraft } from "../state/storage.js";
 import { enterSends } from "../state/settings.js";
-import { notify } from "../state/store.js";
+import { narrow, notify } from "../state/store.js";
 import { filesOf, textFile } from "../state/uploads.js";
 import { html, Icon } from "../ui/html.js";
 import { composing } from "../ui/letters.js";
@@ -105,7 +105,7 @@ export function Composer({ conversation }) {
     void conversation.upload(given);
   };
   const queues = view.state === "running";
-  const hint = view.state === "awaiting_approval" ? "Say something else instead of answering…" : running ? "Say what comes next, or steer it…" : "Say something…";
+  const hint = view.state === "awaiting_approval" ? narrow.value ? "Say something else…" : "Say something else instead of answering…" : running ? "Say what comes next, or steer it…" : "Say something…";
   return html`${prompts.shown}<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send("queue"))}>
     <${Uploading} conversation=${conversation} />
     <textarea ref=${area} id="message" class="composer-text" dir="auto" rows="1" enterkeyhint=${enterSends() ? "send" : "enter"} placeholder=${hint} aria-label="Message" aria-autocomplete="list" aria-controls=${prompts.active && LIST_ID} aria-activedescendant=${prompts.active} value=${text} onInput=${(/** @type {any} */ event) => write(event.target.value)} onKeyDown=${keys} onPaste=${pasted}></textarea>

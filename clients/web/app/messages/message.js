@@ -30,11 +30,19 @@ export function AssistantMessage({ row, conversation }) {
     ${streaming && !text && !reasoning && html`<p class="working"><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span></p>`}
     ${sealed && html`<p class="sealed">Cut short here: the rest was never said.</p>`}
     ${ending && html`<p class="sealed">${ending}</p>`}
-    ${!streaming && (text || ending) && html`<div class="actions" data-shown=${!text} data-over=${!!calls && !ending && !sealed}>
-      ${text && html`<${CopyButton} text=${text} />`}
-      ${text && html`<${LinkButton} row=${row} conversation=${conversation} />`}
-      <${RetryButton} row=${row} conversation=${conversation} />
-    </div>`}
+    ${!streaming && (text || ending) && html`<${AnswerActions} row=${row} conversation=${conversation} over=${!!calls && !ending && !sealed} />`}
+  </div>`;
+}
+
+/** What can be done with an answer; of the newest it is seen without being pointed at. @param {{ row: Extract<Row, { kind: "assistant" }>, conversation: Conversation, over: boolean }} props `over`: calls follow, it has no room of its own */
+function AnswerActions({ row, conversation, over }) {
+  void conversation.version.value;
+  const last = conversation.view.messages.at(-1);
+  const newest = !conversation.running && last?.role === "assistant" && last.message_id === row.key;
+  return html`<div class="actions" data-shown=${!row.text || newest} data-over=${over}>
+    ${row.text && html`<${CopyButton} text=${row.text} />`}
+    ${row.text && html`<${LinkButton} row=${row} conversation=${conversation} />`}
+    ${newest && conversation.drives && html`<button type="button" class="quiet" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Retry</button>`}
   </div>`;
 }
 
@@ -42,14 +50,6 @@ export function AssistantMessage({ row, conversation }) {
 function LinkButton({ row, conversation }) {
   const id = conversation.session.sessionId;
   return id !== null && html`<button type="button" class="quiet" aria-label="Link to this message" title="Copy a link to this message" onClick=${() => copyLink(id, row.key)}><${Icon} name="link" /></button>`;
-}
-
-/** The last answer can be asked for again. @param {{ row: Row, conversation: Conversation }} props */
-function RetryButton({ row, conversation }) {
-  void conversation.version.value;
-  const last = conversation.view.messages.at(-1);
-  if (conversation.running || !conversation.drives || last?.role !== "assistant" || last.message_id !== row.key) return null;
-  return html`<button type="button" class="quiet" onClick=${() => conversation.retry()}><${Icon} name="retry" /> Retry</button>`;
 }
 
 /** @param {{ row: Extract<Row, { kind: "user" }>, conversation: Conversation }} props */

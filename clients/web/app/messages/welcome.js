@@ -14,6 +14,7 @@ const REAL = [
   ["Write a small program that draws a Mandelbrot set as text, and run it.", "it writes files and runs commands in a workspace of its own"],
   ["Here is a file. What is in it, and what is odd about it?", "drop a file on this page first"],
   ["Make a plan for learning SQL in a week, then begin with the first step.", "plans are kept in view"],
+  ["What does this error mean, and how do I mend it?", "paste it below; long text becomes a file"],
 ];
 
 /** @param {{ conversation: Conversation }} props */

@@ -4,7 +4,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { oneLine } from "../text/visible.js";
 import { exportSession } from "../api/export.js";
-import { config, narrow, panel, showError, sidebarOpen } from "../state/store.js";
+import { config, panel, showError, sidebarOpen, tight } from "../state/store.js";
 import { html, Icon } from "../ui/html.js";
 import { useMarks } from "./marks.js";
 import { ModelChoice } from "./model.js";
@@ -24,9 +24,9 @@ export function Header({ conversation }) {
     ${STATES[view.state] && html`<span class="state" data-state=${view.state}>${STATES[view.state]}</span>`}
     <span class="spacer"></span>
     <${Usage} conversation=${conversation} />
-    ${!narrow.value && html`<${ModelChoice} conversation=${conversation} />`}
+    ${!tight.value && html`<${ModelChoice} conversation=${conversation} />`}
     ${!conversation.gone && html`<button type="button" class="quiet icon-button" aria-label="Files" title="Files of this session" onClick=${() => (panel.value = "files")}><${Icon} name="folder" /></button>`}
-    ${(conversation.session.sessionId !== null || narrow.value) && !conversation.gone && html`<${Menu} conversation=${conversation} />`}
+    ${(conversation.session.sessionId !== null || tight.value) && !conversation.gone && html`<${Menu} conversation=${conversation} />`}
   </header>`;
 }
 
@@ -61,10 +61,10 @@ function Menu({ conversation }) {
   return html`<details class="menu" ref=${root} onKeyDown=${keys} onFocusOut=${left}>
     <summary aria-label="More"><${Icon} name="more" /></summary>
     <div class="menu-items">
-      ${narrow.value && html`<div class="menu-choices"><${ModelChoice} conversation=${conversation} /></div>`}
+      ${tight.value && html`<div class="menu-choices"><${ModelChoice} conversation=${conversation} /></div>`}
       ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.now({ type: "undo" }))}><${Icon} name="undo" /> Take the last turn back</button>`}
       ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.retry())}><${Icon} name="retry" /> Say the last thing again</button>`}
-      ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.now({ type: "compact" }))}><${Icon} name="fold" /> Compact the context</button>`}
+      ${begun && drives && html`<button type="button" disabled=${running} onClick=${act(() => conversation.now({ type: "compact" }))}><${Icon} name="compact" /> Compact the context</button>`}
       ${owns && config.value?.auth.token !== false && html`<button type="button" onClick=${act(() => (panel.value = "share"))}><${Icon} name="share" /> Share…</button>`}
       ${begun && html`<button type="button" onClick=${save("md")}><${Icon} name="download" /> Export as Markdown</button>`}
       ${begun && html`<button type="button" onClick=${save("json")}><${Icon} name="download" /> Export as JSON</button>`}

@@ -52,7 +52,7 @@ function ModeChoice({ conversation }) {
   const now = conversation.view.mode || "default";
   if (modes.length < 2 || conversation.access !== "owner" || conversation.session.sessionId === null) return null;
   const all = modes.includes(now) ? modes : [now, ...modes];
-  return html`<${Choice} name="choice-mode" icon="ask" says=${modeLabel(now)} label="Mode" title="What the agent may do without asking" value=${now} change=${(/** @type {any} */ event) => conversation.now({ type: "set_mode", mode: event.target.value })}>
+  return html`<${Choice} name="choice-mode" icon="guard" says=${modeLabel(now)} label="Mode" title="What the agent may do without asking" value=${now} change=${(/** @type {any} */ event) => conversation.now({ type: "set_mode", mode: event.target.value })}>
     ${all.map((one) => html`<option key=${one} value=${one}>${`Mode: ${modeLabel(one)}`}</option>`)}
   <//>`;
 }

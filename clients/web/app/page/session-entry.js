@@ -4,6 +4,7 @@
 import { Component } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { connect } from "../../../js/src/holdfast.js";
+import { when } from "../text/format.js";
 import { oneLine, visible } from "../text/visible.js";
 import { server } from "../api/base.js";
 import { pathOf, refreshSessions, remove, showError, showSession } from "../state/store.js";
@@ -102,12 +103,4 @@ function unreachable(session) {
   return new Promise((_, reject) => {
     session.listen(() => ["waiting", "ended"].includes(session.status.phase) && reject(new Error(`The server did not confirm the new name: ${session.status.why}. Try again once the page is connected.`)));
   });
-}
-
-/** @param {string} at */
-function when(at) {
-  const then = new Date(at);
-  if (Number.isNaN(then.getTime())) return "";
-  const today = new Date().toDateString() === then.toDateString();
-  return today ? then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) : then.toLocaleDateString([], { day: "numeric", month: "short" });
 }

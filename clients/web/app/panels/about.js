@@ -7,7 +7,7 @@ import { base } from "../api/base.js";
 import { groupsOf, libraryOf, toolsOf } from "../api/mcp.js";
 import { config, current, me } from "../state/store.js";
 import { Dialog } from "../ui/dialog.js";
-import { html } from "../ui/html.js";
+import { html, Icon } from "../ui/html.js";
 
 export function About() {
   const { version = "", model = "", model_reason = "", demo, sandbox, mcp = [], limits, auth } = config.value ?? {};
@@ -60,7 +60,7 @@ function SessionTools({ id }) {
   }, [id]);
   return html`<h3>Tools of this session</h3>
     ${said && html`<p class="faint" role="status">${said}</p>`}
-    ${groups.map(({ server, reason, tools }) => html`<details key=${server}><summary>${visible(server ? `MCP: ${server}` : "Built in")}, ${plural(tools.length, "tool")}${reason && html`<span class="bad"> · ${visible(reason)}</span>`}</summary>
+    ${groups.map(({ server, reason, tools }) => html`<details key=${server}><summary><${Icon} name="fold" />${visible(server ? `MCP: ${server}` : "Built in")}, ${plural(tools.length, "tool")}${reason && html` <span class="bad">· ${visible(reason)}</span>`}</summary>
       <dl class="facts">${tools.map((tool) => html`<${Fact} name=${tool.name} says=${tool.description} more=${tool.offered ? "" : "The model has to search for it."} />`)}</dl>
     </details>`)}`;
 }

@@ -3,7 +3,7 @@
 /** @import { Conversation } from "../state/conversation.js" */
 /** @import { FileEntry } from "../api/http.js" */
 import { useEffect, useRef, useState } from "preact/hooks";
-import { messageOf, plural, size } from "../text/format.js";
+import { messageOf, plural, size, when } from "../text/format.js";
 import { visible } from "../text/visible.js";
 import { base } from "../api/base.js";
 import { deleteFile, filesIn, sessionPath } from "../api/http.js";
@@ -44,14 +44,17 @@ export function FilesPanel({ conversation }) {
 
 /** @param {{ file: FileEntry, conversation: Conversation, remove: () => void }} props */
 function FileLine({ file, conversation, remove }) {
-  const { path, size: bytes = 0 } = file;
+  const { path, size: bytes = 0, modified = 0 } = file;
   const [shown, setShown] = useState(false);
   const link = conversation.fileLink(path);
   return html`<li>
-    ${IMAGE.test(path) && html`<${Thumbnail} id=${`${link} ${bytes} ${conversation.filesChanged.value}`} read=${imageAt(String(link))} alt="" />`}
-    <a href=${link} download><bdi>${visible(path)}</bdi></a> <span class="faint">${size(bytes)}</span>
-    <button type="button" class="quiet" aria-expanded=${shown} aria-label=${`Show ${visible(path)}`} onClick=${() => setShown(!shown)}>${shown ? "Hide" : "Show"}</button>
-    ${conversation.drives && html`<${Delete} path=${path} remove=${remove} />`}
+    ${IMAGE.test(path) ? html`<${Thumbnail} id=${`${link} ${bytes} ${conversation.filesChanged.value}`} read=${imageAt(String(link))} alt="" />` : html`<${Icon} name="file" />`}
+    <a href=${link} download><bdi>${visible(path)}</bdi></a>
+    <span class="faint">${size(bytes)}${modified > 0 && html` · <time title=${new Date(1000 * modified).toLocaleString()}>${when(1000 * modified)}</time>`}</span>
+    <span class="file-acts">
+      <button type="button" class="quiet" aria-expanded=${shown} aria-label=${`Show ${visible(path)}`} onClick=${() => setShown(!shown)}>${shown ? "Hide" : "Show"}</button>
+      ${conversation.drives && html`<${Delete} path=${path} remove=${remove} />`}
+    </span>
     ${shown && html`<${Preview} key=${conversation.filesChanged.value} id=${String(conversation.session.sessionId)} file=${file} link=${link} />`}
   </li>`;
 }

@@ -8,13 +8,13 @@ import { current, guest } from "../state/store.js";
 import { messageOf } from "../text/format.js";
 import { exact } from "../text/visible.js";
 import { Dialog } from "../ui/dialog.js";
-import { CTRL, html } from "../ui/html.js";
+import { CTRL, html, Icon } from "../ui/html.js";
 
 /** @type {[keyof Chosen, string, [string, string][]][]} */
 const LIST = [
   ["theme", "Colours", [["system", "As this device has them"], ["light", "Light"], ["dark", "Dark"]]],
   ["size", "Size of text", [["small", "Small"], ["normal", "Normal"], ["large", "Large"]]],
-  ["enter", "Enter", [["auto", "Sends; on a touch screen makes a new line"], ["send", "Sends"], ["line", `Makes a new line; ${CTRL}+Enter sends`]]],
+  ["enter", "Enter", [["auto", "Sends; on touch: a new line"], ["send", "Sends"], ["line", `Makes a new line; ${CTRL}+Enter sends`]]],
 ];
 
 export function SettingsPanel() {
@@ -58,5 +58,5 @@ function Instructions({ session }) {
   return html`<label class="instructions"><span>Instructions: what models are told in each new session of yours</span>
       <textarea rows="4" maxlength=${MOST_CHARS} disabled=${text === null} value=${text ?? ""} onInput=${(/** @type {any} */ event) => (setText(event.target.value), setSaid(""))}></textarea></label>
     <p><button type="button" disabled=${text === null} onClick=${save}>Save</button> <span class="faint" role="status">${said || "Kept by the server, for all your devices."}</span></p>
-    ${session && html`<details><summary>What this session was made with</summary><pre class="instructions-here">${exact(here) || "(no instructions)"}</pre></details>`}`;
+    ${session && html`<details><summary><${Icon} name="fold" />What this session was made with</summary><pre class="instructions-here">${exact(here) || "(no instructions)"}</pre></details>`}`;
 }

@@ -2,6 +2,7 @@
 
 /** @import { News } from "./session-list.js" */
 import { effect, signal } from "@preact/signals";
+import { base } from "../api/base.js";
 import { oneLine } from "../text/visible.js";
 import { newsOf } from "./session-list.js";
 import { settings } from "./settings.js";
@@ -38,18 +39,24 @@ document.addEventListener("visibilitychange", () => document.hidden && localStor
 /** @param {News} news */
 function notify({ id, title, kind }) {
   if (settings.peek().notify !== "yes" || !document.hidden || looksElsewhere()) return;
+  const says = oneLine(title) || "Untitled";
+  // One for each session: other tabs show the same.
+  const more = { body: SAYS[kind], tag: id };
   try {
-    // One for each session: other tabs show the same.
-    const shown = new Notification(oneLine(title) || "Untitled", { body: SAYS[kind], tag: id });
+    const shown = new Notification(says, more);
     shown.onclick = () => {
       window.focus();
       showSession(id);
       shown.close();
     };
   } catch {
-    // the browser has none, or, on Android, from service workers alone: the marks are there
+    // On phones they come from service workers alone; without one, or where they were forbidden meanwhile, the marks are there.
+    if (globalThis.Notification?.permission === "granted") void navigator.serviceWorker?.getRegistration(`${base}/`).then((worker) => worker?.showNotification(says, { ...more, data: id }));
   }
 }
+
+// The service worker tells which session's notification was pressed.
+navigator.serviceWorker?.addEventListener("message", ({ data }) => typeof data?.session === "string" && showSession(data.session));
 
 /** Whether another tab of this browser is being looked at. */
 const looksElsewhere = () => Date.now() - Number(localStorage.getItem(LOOKED) ?? 0) < LOOKED_MS;

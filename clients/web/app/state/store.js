@@ -29,10 +29,13 @@ export const announced = signal("");
 export const sidebarOpen = signal(false);
 /** Whether the screen is a phone's. */
 export const narrow = signal(false);
-const phone = matchMedia("(max-width: 48rem)");
-const measure = () => (narrow.value = phone.matches);
-measure();
-phone.addEventListener("change", measure);
+/** Whether the header has no room for more than the title beside the list of sessions. */
+export const tight = signal(false);
+for (const [width, is] of /** @type {[string, typeof narrow][]} */ ([["48rem", narrow], ["60rem", tight]])) {
+  const query = matchMedia(`(max-width: ${width})`);
+  is.value = query.matches;
+  query.addEventListener("change", () => (is.value = query.matches));
+}
 /** What is shown above the page, if anything. */
 export const panel = signal(/** @type {"" | "keys" | "about" | "files" | "share" | "end" | "settings" | "waiting"} */ (""));
 /** The session that the address names; null: one that is yet to begin. */
@@ -65,12 +68,12 @@ export function showSession(id, { replace = false, at = "" } = {}) {
 addEventListener("popstate", () => (current.value = idOf(location.pathname)));
 
 /**
- * Say something in passing.
+ * Say something in passing; what is said already is not said twice.
  * @param {string} text @param {Partial<Notice>} [more] @param {number} [ms]
  */
 export function notify(text, more = {}, ms = NOTICE_MS) {
   const notice = { id: ++noticeCount, text, tone: /** @type {const} */ ("info"), ...more };
-  notices.value = [...notices.value.slice(-3), notice];
+  notices.value = [...notices.value.filter((one) => one.text !== text).slice(-3), notice];
   setTimeout(() => dismiss(notice.id), ms);
   return notice.id;
 }

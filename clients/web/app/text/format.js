@@ -77,3 +77,11 @@ export function daysOf(at, now) {
   if (then.getTime() >= midnight - DAY_MS) return "Yesterday";
   return then.getTime() >= midnight - 7 * DAY_MS ? "The last 7 days" : "Older";
 }
+
+/** A time in few words: of today the time, else the day; empty: it is no time. @param {string | number} at */
+export function when(at) {
+  const then = new Date(at);
+  if (Number.isNaN(then.getTime())) return "";
+  const today = new Date().toDateString() === then.toDateString();
+  return today ? then.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }) : then.toLocaleDateString([], { day: "numeric", month: "short" });
+}

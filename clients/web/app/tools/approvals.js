@@ -96,9 +96,9 @@ function PendingCall({ pending, next, conversation }) {
         conversation.access !== "read" &&
         html`<div class="buttons">
           <button type="button" class="primary" onClick=${() => answer({ approved: true })}>Approve</button>
-          ${grant !== undefined && html`<button type="button" onClick=${() => answer({ approved: true, scope: "session" })} title="Runs now, and what this names runs without asking for as long as this session lives">Approve for this session: <code>${exactLine(grant)}</code></button>`}
           <button type="button" onClick=${() => setMode("reject")}>Reject…</button>
           <button type="button" onClick=${() => setMode("edit")}>Edit…</button>
+          ${grant !== undefined && html`<button type="button" onClick=${() => answer({ approved: true, scope: "session" })} title="Runs now, and what this names runs without asking for as long as this session lives">Approve for this session: <code>${exactLine(grant)}</code></button>`}
         </div>`}
   </article>`;
 }

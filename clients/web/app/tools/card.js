@@ -63,7 +63,7 @@ export function ToolCard({ row, conversation }) {
       ${row.truncated && html`<p class="faint">This output is not whole: the server cut it.</p>`}
     <//>
     ${written && html`<div class="peek"><${Code} path=${written.path} text=${beginning(written.text)} says="Beginning of" /></div>`}
-    ${link && html`<p class="tool-file"><${Icon} name="file" /><a href=${link} download><bdi>${visible(file)}</bdi></a></p>`}
+    ${link && html`<p class="tool-file"><a href=${link} download class="download" aria-label=${`Download ${visible(file)}`}><${Icon} name="download" /> Download</a></p>`}
   </div>`;
 }
 
@@ -73,21 +73,24 @@ function Title({ row, state, conversation }) {
   const { says, icon } = STATES[state] ?? STATES.requested;
   void conversation.learnt.value;
   const cost = conversation.costs.get(tool_call_id);
-  // The exit code beside it says that it failed.
-  const said = state === "failed" && commandOf(tool, row.arguments) !== null && (exitCode(row.output) || endedBy(row.output)) ? html`<span class="hidden">${says}</span>` : says;
+  const end = state === "failed" && commandOf(tool, row.arguments) !== null && endOf(row.output);
+  const said = end ? html`<span class="hidden">${says}: </span>${end}` : says;
   return html`<span class="tool-name">${visible(tool)}</span> <span class="tool-gist"><bdi>${summaryOf(tool, row.arguments)}</bdi></span>
     <${Brief} row=${row} />
     <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${said}${duration_ms > 0 && ` · ${duration(duration_ms)}`}${cost ? ` · ${money(cost)}` : ""}${state === "running" && html`<${Since} at=${conversation.started.get(tool_call_id)} />`}</span>`;
+}
+
+/** How a command ended that failed. @param {string} output */
+function endOf(output) {
+  const [code, why] = [exitCode(output), endedBy(output)];
+  return why ? `ended: ${why}` : code && `exit code ${code}`;
 }
 
 /** What came of it, in a word. @param {{ row: ToolRow }} props */
 function Brief({ row: { tool, arguments: given, output, open, steps, success } }) {
   if (steps.length) return html`<span class="tool-brief">${plural(steps.length, "step")}</span>`;
   if (open) return null;
-  if (commandOf(tool, given) !== null) {
-    const [code, why] = [exitCode(output), endedBy(output)];
-    return (code || why) && html`<span class="tool-brief bad">${why ? `ended: ${why}` : `exit code ${code}`}</span>`;
-  }
+  if (commandOf(tool, given) !== null) return null;
   const lines = success && changeLines(given, output);
   if (lines) {
     const { added, removed } = counts(lines);

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import time
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -58,6 +59,7 @@ async def test_files_are_listed(files: httpx.AsyncClient) -> None:
     await files.put("a/b.txt", content=b"hello")
     listed = (await files.get(base)).json()["files"]
     assert [(one["path"], one["kind"], one["size"]) for one in listed] == [("a", "folder", 0), ("a/b.txt", "file", 5)]
+    assert all(abs(one["modified"] - time.time()) < 60 for one in listed)
 
 
 async def test_a_file_is_sent_as_a_download_and_never_as_a_page(files: httpx.AsyncClient) -> None:
