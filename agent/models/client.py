@@ -25,6 +25,7 @@ from agent.models.names import refuse_name, refuse_unguarded
 from agent.models.settings import ModelSettings
 from agent.models.streams import assembler
 from agent.models.streams.assembler import ResponseAssembler
+from agent.models.streams.reading import read_all
 from agent.models.streams.watchdog import Watchdog
 from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink, TokenCounts
 from agent.util.backoff import Backoff
@@ -37,15 +38,8 @@ from agent.util.threads import start_in_own_thread
 
 if TYPE_CHECKING:
     from agent.models.litellm_provider import Provider
-    from agent.models.types import ProviderStream
 
 log = logging.getLogger("holdfast.models")
-
-_YIELD_AFTER_S = 0.002
-"""Seconds of uninterrupted work after which a reader lets other tasks run."""
-_WAITING_READ_S = 0.005
-"""A read that took this many seconds has waited, so other tasks have run: reading alone is never that slow."""
-
 
 BACKOFF_INITIAL_S = 0.5
 """Pause before the first retry; it doubles with each, with jitter."""
@@ -278,7 +272,7 @@ class Models:
             with watchdog:
                 stream = await provider.open(request)
                 try:
-                    await self._read(stream, response, watchdog)
+                    await read_all(stream, response, watchdog, self._settings.stall_timeout_s)
                 finally:
                     await stream.aclose()
         except TimeoutError as error:
@@ -286,28 +280,6 @@ class Models:
                 raise
             raise model_error("model_timeout", request.model, because=watchdog.because) from error
         await response.end()
-
-    async def _read(self, stream: "ProviderStream", response: ResponseAssembler, watchdog: Watchdog) -> None:
-        """Read the whole stream. Lets other tasks run every few milliseconds, because a read need not wait."""
-        yielded_at = before = time.perf_counter()
-        while (chunks := await stream.read()) is not None:
-            now = time.perf_counter()
-            if now - before > _WAITING_READ_S:
-                yielded_at = now
-            watchdog.end_wait()
-            waited_for_first = not response.started
-            if chunks:
-                await response.feed(chunks)
-            if waited_for_first and response.started:
-                watchdog.limit(self._settings.stall_timeout_s)
-            before = time.perf_counter()
-            if before - yielded_at > _YIELD_AFTER_S:
-                await asyncio.sleep(0)
-                yielded_at = before = time.perf_counter()
-            if response.started and chunks:
-                watchdog.start_wait()
-            else:
-                watchdog.resume_wait()
 
     def _pause_s(self, error: ModelError, backoff: Backoff) -> float | None:
         """Seconds until the next try; None if the provider asks for a longer wait than the settings allow."""

@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 import httpx
 import litellm
-from aiohttp import ClientSession, DummyCookieJar, TCPConnector, ThreadedResolver
+from aiohttp import ClientSession, DummyCookieJar, StreamReader, TCPConnector, ThreadedResolver
 from aiohttp.abc import AbstractResolver, ResolveResult
 from litellm import constants
 from litellm.llms.custom_httpx.aiohttp_transport import (
@@ -99,9 +99,15 @@ async def _lines(response: httpx.Response) -> AsyncGenerator[str]:
 class BodyStream(AiohttpResponseStream):  # type: ignore[misc]  # LiteLLM's types are not read
     """A body as it comes from the network, without aiohttp's and httpx's generators around each read."""
 
+    @property
+    def reader(self) -> StreamReader:
+        """aiohttp's reader of it."""
+        reader: StreamReader = self._aiohttp_response.content
+        return reader
+
     async def __aiter__(self) -> AsyncGenerator[bytes]:
         """The blocks of the body. Raises httpx's exceptions, as LiteLLM's stream does."""
-        content, connection = self._aiohttp_response.content, self._aiohttp_response.connection
+        content, connection = self.reader, self._aiohttp_response.connection
         if connection is not None and connection.protocol is not None:
             connection.protocol.read_timeout = (
                 None  # a timer for each read; the model client limits how long it waits itself
@@ -130,6 +136,8 @@ class EventStreamResponse(httpx.Response):
 
     body: BodyStream | None = None
     """Where it comes from. httpx's client puts a stream of its own around that."""
+    reader: StreamReader | None = None
+    """Where the blocks come from, while `aiter_bytes` gives them as they came."""
 
     def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]:
         """As httpx's; of a body that is not compressed the blocks as they came."""
@@ -145,9 +153,11 @@ class EventStreamResponse(httpx.Response):
 
     async def _blocks(self, body: BodyStream) -> AsyncGenerator[bytes]:
         self.is_stream_consumed = True  # from now on: LiteLLM calls `aiter_bytes` long before it reads
+        self.reader = body.reader
         async with aclosing(body.__aiter__()) as blocks:
             async for block in blocks:
                 yield block
+        self.reader = None
         await self.aclose()
 
     def aiter_lines(self) -> EventLines:

@@ -1,7 +1,7 @@
 """Model call types: requests, replies and stream chunks, the same for every provider."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
@@ -150,11 +150,33 @@ class StreamChunk(msgspec.Struct):
     done: bool = False
 
 
+@runtime_checkable
+class TextSink(Protocol):
+    """A sink that can also take text without waiting."""
+
+    async def __call__(self, kind: DeltaKind, text: str) -> None:
+        """Take text; wait while too much waits."""
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it would take text without waiting."""
+
+    def put(self, kind: DeltaKind, text: str) -> None:
+        """Take text at once."""
+
+
+TakeChunks = Callable[[Sequence[StreamChunk]], bool]
+"""Takes chunks of a stream as they come; gives whether it took them."""
+
+
 class ProviderStream(Protocol):
     """An answer while it arrives. Whoever opened it must close it: an open stream keeps its connection."""
 
-    async def read(self) -> Sequence[StreamChunk] | None:
-        """The chunks since the last read, none if something else came, such as a comment; None at the end. Raises ModelError."""
+    async def read(self, take: TakeChunks | None = None) -> Sequence[StreamChunk] | None:
+        """The chunks since the last read, none if something else came, such as a comment; None at the end. Raises ModelError.
+
+        `take`: may be given chunks while this waits; those that it does not take are returned.
+        """
 
     async def aclose(self) -> None:
         """Close the HTTP stream; possible in the middle of an answer."""

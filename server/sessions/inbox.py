@@ -132,6 +132,15 @@ class Inbox:
         """Add text of the model. It is joined with text of the same message that waits."""
         await self._add_text(message_id, kind, text)
 
+    def put_delta(self, message_id: str, kind: DeltaKind, text: str) -> None:
+        """The same without waiting, also if there is no room."""
+        self._put_text(message_id, kind, text)
+
+    @property
+    def has_room(self) -> bool:
+        """Whether text can be added without waiting."""
+        return self._chars <= self._text_max
+
     async def tool_log(self, tool_call_id: str, text: str) -> None:
         """Add output of a tool. It is joined with output of the same call that waits."""
         await self._add_text(tool_call_id, None, text)
@@ -186,9 +195,12 @@ class Inbox:
         return None if last is None else last + 1
 
     async def _add_text(self, key: str, kind: DeltaKind | None, text: str) -> None:
-        while self._chars > self._text_max:
+        while not self.has_room:
             self._room = self._room or asyncio.Event()
             await self._room.wait()
+        self._put_text(key, kind, text)
+
+    def _put_text(self, key: str, kind: DeltaKind | None, text: str) -> None:
         taker = self.take_text_at_once
         if taker is not None and not self._reports and not self._submissions and not self._urgent:
             message = ToolLogged(key, text) if kind is None else Delta(key, kind, text)

@@ -15,14 +15,20 @@ SCRIPTED = ("openai, direct", "openai, wrapped", "hosted_vllm, direct", "hosted_
 
 @dataclass
 class Sink:
-    """A sink that keeps the deltas; `first` is set by the first of them."""
+    """A sink that keeps the deltas; `first` is set by the first of them. `at_once`: how many came without waiting."""
 
     deltas: list[tuple[str, str]] = field(default_factory=list)
     first: asyncio.Event = field(default_factory=asyncio.Event)
+    has_room: bool = True
+    at_once: int = 0
 
     async def __call__(self, kind: str, piece: str) -> None:
         self.deltas.append((kind, piece))
         self.first.set()
+
+    def put(self, kind: str, piece: str) -> None:
+        self.deltas.append((kind, piece))
+        self.at_once += 1
 
     def all(self, kind: str = "text") -> str:
         return "".join(piece for one, piece in self.deltas if one == kind)

@@ -1,7 +1,7 @@
 """Response assembler: passes the text of a stream's chunks to the sink and builds the reply at the end."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from agent.models.calls.counting import Answered
@@ -14,6 +14,7 @@ from agent.models.types import (
     RawToolCall,
     Sink,
     StreamChunk,
+    TextSink,
     TokenCounts,
     ToolCallFragment,
 )
@@ -64,6 +65,7 @@ class ResponseAssembler:
     def __init__(self, model: str, sink: Sink, max_chars: int) -> None:
         self._model = model
         self._sink = sink
+        self._text_sink = sink if isinstance(sink, TextSink) else None
         self._max_chars = max_chars
         self._chars = 0
         self._repairs: dict[DeltaKind, SurrogateRepair] = {"text": SurrogateRepair(), "reasoning": SurrogateRepair()}
@@ -82,18 +84,32 @@ class ResponseAssembler:
 
         Raises ModelError (model_output_too_large), and what the sink raises.
         """
+        for kind, text in self._texts(chunks):
+            await self._sink(kind, text)
+
+    def take(self, chunks: Iterable[StreamChunk]) -> bool:
+        """The same without waiting. False, and nothing is passed, if the sink might wait. Raises as `feed`."""
+        sink = self._text_sink
+        if sink is None or not sink.has_room:
+            return False
+        for kind, text in self._texts(chunks):
+            sink.put(kind, text)
+        return True
+
+    def _texts(self, chunks: Iterable[StreamChunk]) -> Iterator[tuple[DeltaKind, str]]:
+        """What is to be passed of these chunks; the rest of them goes into the reply. Raises as `feed`."""
         kind: DeltaKind = "text"
         texts: list[str] = []
         for chunk in chunks:
             if chunk.reasoning:
                 if kind != "reasoning" and texts:
-                    await self._pass_text(kind, "".join(texts))
+                    yield from self._complete(kind, "".join(texts))
                     texts = []
                 kind = "reasoning"
                 texts.append(chunk.reasoning)
             if chunk.text:
                 if kind != "text" and texts:
-                    await self._pass_text(kind, "".join(texts))
+                    yield from self._complete(kind, "".join(texts))
                     texts = []
                 kind = "text"
                 texts.append(chunk.text)
@@ -114,7 +130,7 @@ class ResponseAssembler:
                 else:
                     self._state.add(state)
         if texts:
-            await self._pass_text(kind, "".join(texts))
+            yield from self._complete(kind, "".join(texts))
 
     async def end(self) -> None:
         """The stream is over: text that was held back goes to the sink.
@@ -148,7 +164,8 @@ class ResponseAssembler:
         signatures = {place: call.signature for place, call in enumerate(self._calls) if call.signature}
         return ModelReply(calls, self.finish_reason, usage, self._state.encoded(source, signatures, self._text_chars))
 
-    async def _pass_text(self, kind: DeltaKind, text: str) -> None:
+    def _complete(self, kind: DeltaKind, text: str) -> Iterator[tuple[DeltaKind, str]]:
+        """What is complete with this text; half a character is held back."""
         self.started = True
         self._count(len(text))
         size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
@@ -159,7 +176,7 @@ class ResponseAssembler:
             self.answered.shown += size
             self._text_chars += len(complete)
         if complete:
-            await self._sink(kind, complete)
+            yield kind, complete
 
     def _add_fragment(self, fragment: ToolCallFragment) -> None:
         self.started = True

@@ -9,14 +9,17 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import cast
 
 import httpx
+from aiohttp import StreamReader
 
 from agent.models.error_mapping import ErrorMapper
 from agent.models.errors import ModelError, model_error
+from agent.models.guarded_transport import EventStreamResponse
 from agent.models.provider_errors.words import read_words
 from agent.models.streams.decoding import ErrorChunk, LastChunk
+from agent.models.streams.pushed import push
 from agent.models.streams.readers import Body
 from agent.models.streams.wrapped import Wrapper
-from agent.models.types import StreamChunk
+from agent.models.types import StreamChunk, TakeChunks
 
 _BYTES_A_CHAR = 12
 """Bytes of JSON for one code point at most: two escaped surrogates."""
@@ -49,10 +52,21 @@ class DirectStream:
         self._events = 0
         self._done = self._ended = False
         self._failure: ModelError | None = None
+        self._take: TakeChunks | None = None
+        self._left: list[StreamChunk] | None = None
+        self._fault: Exception | None = None
 
-    async def read(self) -> Sequence[StreamChunk] | None:
+    async def read(self, take: TakeChunks | None = None) -> Sequence[StreamChunk] | None:
         """The chunks of one network read, together; none if it completed no event."""
         if self._failure is None and not self._done:
+            if take is not None and (reader := self._reader) is not None:
+                self._take = take
+                await push(reader, self._take_block)
+                if self._fault is not None:
+                    raise self._fault
+                if self._left is not None:
+                    left, self._left = self._left, None
+                    return left
             try:
                 block = await anext(self._blocks)
             except StopAsyncIteration:
@@ -76,6 +90,23 @@ class DirectStream:
                 await self._response.aclose()
             finally:
                 await self._wrapper.aclose()
+
+    @property
+    def _reader(self) -> StreamReader | None:
+        """Where the blocks come from, if nothing stands between it and this stream."""
+        return self._response.reader if isinstance(self._response, EventStreamResponse) else None
+
+    def _take_block(self, block: bytes) -> bool:
+        """Pass on what a block completes, if more is to come and it is taken at once. Else it is left for `read`."""
+        assert self._take is not None
+        try:
+            chunks = self._feed(block)
+            if not self._done and self._failure is None and self._take(chunks):
+                return True
+            self._left = chunks
+        except Exception as error:  # noqa: BLE001  # the caller is aiohttp, and `read` raises it
+            self._fault = error
+        return False
 
     def _feed(self, block: bytes) -> list[StreamChunk]:
         """The chunks of the events that this block completes. An error is kept until they have been returned."""

@@ -11,7 +11,7 @@ from litellm.litellm_core_utils.core_helpers import map_finish_reason
 
 from agent.models.error_mapping import ErrorMapper
 from agent.models.streams.wrapped import Wrapper, close, plain_chunk
-from agent.models.types import StreamChunk, TokenCounts, ToolCallFragment
+from agent.models.types import StreamChunk, TakeChunks, TokenCounts, ToolCallFragment
 
 
 class IteratedStream:
@@ -24,7 +24,7 @@ class IteratedStream:
         self._errors = errors
         self._has_finished = False
 
-    async def read(self) -> Sequence[StreamChunk] | None:
+    async def read(self, take: TakeChunks | None = None) -> Sequence[StreamChunk] | None:
         try:
             chunk = await anext(self._chunks)
         except StopAsyncIteration:

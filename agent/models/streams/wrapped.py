@@ -8,7 +8,7 @@ from litellm.litellm_core_utils.prompt_templates.factory import THOUGHT_SIGNATUR
 from litellm.llms.ollama.common_utils import OllamaModelInfo
 
 from agent.models.error_mapping import ErrorMapper
-from agent.models.types import RETURNS_REASONING, StatePiece, StreamChunk, TokenCounts, ToolCallFragment
+from agent.models.types import RETURNS_REASONING, StatePiece, StreamChunk, TakeChunks, TokenCounts, ToolCallFragment
 
 _NONE: Mapping[str, Any] = {}
 
@@ -96,7 +96,7 @@ class WrappedStream:
             self._tap = StreamTap(inner)
             wrapper.completion_stream = self._tap  # type: ignore[attr-defined]  # found above
 
-    async def read(self) -> Sequence[StreamChunk] | None:
+    async def read(self, take: TakeChunks | None = None) -> Sequence[StreamChunk] | None:
         try:
             chunk = await self._wrapper.__anext__()
         except StopAsyncIteration:

@@ -1,0 +1,95 @@
+"""Pushed body: hands the blocks of a response's body to a function in the step of the event loop in which they come.
+
+To wake a task for each costs several times what a token's decision and its append cost.
+"""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import StreamReader
+
+TakeBlock = Callable[[bytes], bool]
+"""Takes a block of the body; gives whether the next one is to be handed over too."""
+
+
+SAME_STEP_S = 0.000_5
+"""Blocks that come within so many seconds are of one step of the event loop, or of two that follow at once."""
+
+
+class _Taker:
+    """Stands where aiohttp's reader keeps the future of the task that waits for data. It has what is called of that."""
+
+    __slots__ = ("_at", "_context", "_loop", "_take", "ended")
+
+    def __init__(self, take: TakeBlock) -> None:
+        self._take = take
+        self._context = contextvars.copy_context()  # of the task: what is logged says whose it is
+        self._loop = asyncio.get_running_loop()
+        self._at = 0.0
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    def is_fast(self) -> bool:
+        """Whether what comes now came in one step of the loop with the block before it."""
+        before, self._at = self._at, self._loop.time()
+        return self._at - before < SAME_STEP_S
+
+    def take(self, block: bytes) -> bool:
+        """Hand a block over. False if it was the last."""
+        return self._context.run(self._take, block)
+
+    def done(self) -> bool:
+        """Whether the task goes on already."""
+        return self.ended.done()
+
+    def set_result(self, result: None) -> None:
+        """Let the task go on: the body has ended, or is no longer taken."""
+        if not self.ended.done():
+            self.ended.set_result(result)
+
+    def set_exception(self, error: BaseException) -> None:
+        """The same: the task finds the exception in the reader."""
+        self.set_result(None)
+
+
+class PushedReader(StreamReader):
+    """aiohttp's reader of a body. While a taker stands in it, it keeps no data.
+
+    A stream that gives several blocks in one step of the loop is left to the task: that takes them together, and lets others run.
+    """
+
+    __slots__ = ()
+
+    def feed_data(self, data: bytes, size: int = 0) -> bool:
+        """Hand the data to the taker, if there is one. It raises nothing: aiohttp would take that for a broken body."""
+        waiter: Any = self._waiter
+        if type(waiter) is not _Taker or waiter.is_fast():
+            return super().feed_data(data, size)
+        if not waiter.take(data):
+            self._waiter = None
+            waiter.set_result(None)
+        return False
+
+    def end_http_chunk_receiving(self) -> None:
+        """Nothing is noted of data that is not kept."""
+        waiter: Any = self._waiter
+        if type(waiter) is not _Taker:
+            super().end_http_chunk_receiving()
+
+
+async def push(reader: StreamReader, take: TakeBlock) -> None:
+    """Hand what comes to `take` until that wants no more, or the body has ended or failed. What follows is for the reader's
+    own methods. Returns at once where the reader holds data, has ended, or is of another kind."""
+    if type(reader) is StreamReader:
+        reader.__class__ = PushedReader
+    held = reader._buffer or reader.is_eof() or reader.exception() is not None
+    if type(reader) is not PushedReader or held or reader._waiter is not None or not reader._protocol.connected:
+        return
+    taker: Any = _Taker(take)
+    reader._waiter = taker
+    try:
+        await taker.ended
+    finally:
+        if reader._waiter is taker:
+            reader._waiter = None
