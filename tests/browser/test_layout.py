@@ -141,15 +141,18 @@ async def test_turns_stand_evenly_apart_and_the_newest_answer_shows_what_can_be_
         await expect(page.get_by_role("combobox", name="Model")).to_be_hidden()
         title = page.get_by_role("heading", level=1)
         assert await title.evaluate("(one) => one.scrollWidth <= one.clientWidth")
-        await page.get_by_label("More", exact=True).click()
-        await expect(page.get_by_role("combobox", name="Model")).to_be_visible()
+        await at.chat.field.fill("/model")
+        await at.chat.field.press("Enter")
+        await expect(page.get_by_role("combobox", name="Model")).to_be_focused()
 
 
 async def test_on_a_phone_names_and_buttons_stay_whole_and_risks_are_seen_in_the_system_s_colours(
     tabs: Tabs, tmp_path: Path
 ) -> None:
     push = Call("bash", {"command": "rm -rf build && git push --force"}, id="push", index=1)
-    script = [calls(Call("write", {"path": "notes/of-today.md", "content": "a"}, id="write", index=0), push)]
+    step = {"text": "a step that takes more words than the row has room for", "status": "in_progress"}
+    plan = Call("plan", {"items": [step]}, id="plan", index=2)
+    script = [calls(Call("write", {"path": "notes/of-today.md", "content": "a"}, id="write", index=0), push, plan)]
     look: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
     settings = {"policy": ASKING}
     async with scene(tabs, tmp_path, script, settings=settings, forced_colors="active", **look) as at:
@@ -164,6 +167,8 @@ async def test_on_a_phone_names_and_buttons_stay_whole_and_risks_are_seen_in_the
         answers = at.chat.approvals.get_by_role("button", name=re.compile("^(Approve|Reject…|Edit…)$"))
         tops = {round((await one.bounding_box() or {"y": 0})["y"]) for one in await answers.all()}
         assert len(tops) == 1
+        plan_name = page.locator(".plan-name")
+        assert (await plan_name.bounding_box() or {"height": 0})["height"] < 36
         await at.chat.button("Files").click()
         for name in ("Show notes/of-today.md", "Delete notes/of-today.md…"):
             assert (await at.chat.button(name).bounding_box() or {"height": 0})["height"] <= 36

@@ -151,6 +151,7 @@ async def test_files_are_looked_at_where_they_are_and_in_answers(live: Live, tab
             ("raw.bin", bytes(range(256))),
             ("wide.png", png(600, 300)),
             ("dot.gif", GIF),
+            ("drawn.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"),
         ):
             assert (await http.put(f"{base}/{path}", content=data)).status_code == 201
     await chat.say("show")
@@ -168,6 +169,8 @@ async def test_files_are_looked_at_where_they_are_and_in_answers(live: Live, tab
     await expect(panel.get_by_label("What is in notes.csv")).to_have_text("ab12")
     await panel.get_by_role("button", name="Show plots/red.png").click()
     await expect(panel.get_by_role("img", name="plots/red.png")).to_have_js_property("naturalWidth", 8)
+    await panel.get_by_role("button", name="Show drawn.svg").click()
+    await expect(panel.get_by_label("What is in drawn.svg")).to_contain_text("<script>alert(1)</script>")
     await panel.get_by_role("button", name="Show raw.bin").click()
     await expect(panel.get_by_text("It is no text")).to_be_visible()
     async with chat.page.expect_download() as zipped:
@@ -175,7 +178,7 @@ async def test_files_are_looked_at_where_they_are_and_in_answers(live: Live, tab
     archive = await zipped.value
     assert archive.suggested_filename.endswith(".zip")
     with zipfile.ZipFile(await archive.path()) as opened:
-        assert opened.namelist() == ["dot.gif", "notes.csv", "plots/red.png", "raw.bin", "wide.png"]
+        assert opened.namelist() == ["dot.gif", "drawn.svg", "notes.csv", "plots/red.png", "raw.bin", "wide.png"]
 
 
 async def test_the_pages_of_a_pdf_are_shown_in_a_frame_that_reaches_nothing(live: Live, tabs: Tabs) -> None:

@@ -59,7 +59,8 @@ async def test_of_ten_thousand_messages_only_those_that_are_seen_are_rendered_an
     tabs: Tabs, tmp_path: Path
 ) -> None:
     session_id = await write_past(tmp_path, TURNS)
-    async with scene(tabs, tmp_path, path=f"/s/{session_id}") as at:
+    granted = ["clipboard-read", "clipboard-write"]
+    async with scene(tabs, tmp_path, path=f"/s/{session_id}", permissions=granted) as at:
         await expect(at.chat.rows.last).to_have_attribute("aria-setsize", str(2 * TURNS))
         await expect(at.chat.page.get_by_text(f"Question {TURNS}?")).to_be_in_viewport()
         for part, question in ((0.0, "Question 1?"), (0.5, None), (0.25, None), (1.0, f"Question {TURNS}?")):
@@ -68,6 +69,12 @@ async def test_of_ten_thousand_messages_only_those_that_are_seen_are_rendered_an
                 await expect(at.chat.page.get_by_text(question, exact=True)).to_be_in_viewport()
             assert await at.chat.rows.count() <= ROWS_MAX
             assert await at.chat.page.evaluate("document.querySelectorAll('*').length") <= NODES_MAX
+        # Who selects all of it and copies gets what is not rendered, too.
+        await at.chat.field.blur()
+        for key in ("Control+a", "Control+c"):
+            await at.chat.page.keyboard.press(key)
+        copied = await at.chat.page.evaluate("navigator.clipboard.readText()")
+        assert [copied.count(f"## {who}\n") for who in ("You", "Assistant")] == [TURNS, TURNS]
 
 
 @in_the_long_form

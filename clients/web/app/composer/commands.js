@@ -26,6 +26,8 @@ const listed = (how) => ({ session }) => {
 /** The browser's own list of models. */
 function chooseModel() {
   const list = /** @type {HTMLSelectElement | null} */ (document.querySelector('select[aria-label="Model"]'));
+  const menu = list?.closest("details");
+  if (menu) menu.open = true;
   list?.focus();
   try {
     list?.showPicker();

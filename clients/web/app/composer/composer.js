@@ -95,7 +95,7 @@ export function Composer({ conversation }) {
       event.preventDefault();
       void conversation.upload([textFile(words, new Date())]);
       const undo = () => write(text + words);
-      notify(`The pasted text has ${words.length} characters: it is added as a file.`, { action: { label: "Put it into the message too", run: undo } });
+      notify(`The pasted text has ${words.length.toLocaleString()} characters: it is added as a file.`, { action: { label: "Put it into the message too", run: undo } });
       return;
     }
     const given = filesOf(event.clipboardData, new Date());

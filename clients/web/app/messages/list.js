@@ -25,8 +25,9 @@ function estimate(row) {
 
 const KINDS = { user: UserMessage, assistant: AssistantMessage, tool: ToolCard, waiting: WaitingMessage, failed: WaitingMessage, note: NoteRow, working: Working };
 
-function Working() {
-  return html`<p class="working faint"><span class="hidden">Working</span><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span></p>`;
+/** @param {{ says?: string }} props */
+function Working({ says = "Working" }) {
+  return html`<p class="working faint"><span class="hidden">${says}</span><span class="dots" aria-hidden="true"><i></i><i></i><i></i></span></p>`;
 }
 
 function Gone() {
@@ -53,7 +54,7 @@ export function Messages({ conversation, list }) {
   if (!rows.length) {
     if (conversation.gone) return html`<${Gone} />`;
     const coming = conversation.session.sessionId !== null && (phase === "connecting" || phase === "catching_up" || phase === "waiting");
-    return coming ? html`<div class="empty" aria-busy="true"></div>` : html`<${Welcome} conversation=${conversation} />`;
+    return coming ? html`<div class="empty coming" aria-busy="true"><${Working} says="Loading" /></div>` : html`<${Welcome} conversation=${conversation} />`;
   }
   const omitted = conversation.session.core.omitted_messages;
   return html`${omitted > 0 && html`<p class="omitted faint">${plural(omitted, "older message")} ${omitted === 1 ? "is" : "are"} not loaded; the export has them.</p>`}

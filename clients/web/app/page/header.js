@@ -4,7 +4,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import { oneLine } from "../text/visible.js";
 import { exportSession } from "../api/export.js";
-import { config, panel, showError, sidebarOpen, tight } from "../state/store.js";
+import { config, panel, sessions, showError, sidebarOpen, tight } from "../state/store.js";
 import { html, Icon } from "../ui/html.js";
 import { useMarks } from "./marks.js";
 import { ModelChoice } from "./model.js";
@@ -16,7 +16,8 @@ const STATES = { idle: "", running: "working", awaiting_approval: "waits for you
 export function Header({ conversation }) {
   void conversation.version.value;
   const { view } = conversation;
-  const title = oneLine(view.title) || (conversation.gone ? "No such session" : conversation.session.sessionId ? "Untitled" : "New session");
+  const known = sessions.value.find((one) => one.session_id === conversation.session.sessionId)?.title ?? ""; // while the session itself is not here yet
+  const title = oneLine(view.title || known) || (conversation.gone ? "No such session" : conversation.session.sessionId ? "Untitled" : "New session");
   const waiting = useMarks(title, view.state);
   return html`<header class="header">
     <button type="button" class="quiet menu-button" data-waits=${waiting > 0} aria-label=${waiting ? `Sessions: ${waiting} ${waiting === 1 ? "waits" : "wait"} for you` : "Sessions"} aria-expanded=${sidebarOpen.value} onClick=${() => (sidebarOpen.value = !sidebarOpen.value)}><${Icon} name="menu" /></button>

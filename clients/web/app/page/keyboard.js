@@ -1,6 +1,7 @@
 // Keyboard: keys that work everywhere on the page. panels/keys.js lists what each does.
 
 /** @import { Conversation } from "../state/conversation.js" */
+import { asMarkdown } from "../api/export.js";
 import { guest, panel, showSession } from "../state/store.js";
 import { finding } from "../messages/find.js";
 import { overlayOpen } from "../ui/dialog.js";
@@ -9,6 +10,18 @@ import { composing } from "../ui/letters.js";
 /** @param {EventTarget | null} target */
 function isWriting(target) {
   return target instanceof HTMLElement && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName));
+}
+
+/** What is selected from its beginning to its end is the whole conversation, of which the document holds a part. @param {Conversation} conversation */
+function listenToCopies(conversation) {
+  const copied = (/** @type {ClipboardEvent} */ event) => {
+    const list = document.querySelector(".rows");
+    if (isWriting(event.target) || overlayOpen() || !list || !getSelection()?.containsNode(list)) return;
+    event.preventDefault();
+    event.clipboardData?.setData("text/plain", asMarkdown(conversation.view));
+  };
+  document.addEventListener("copy", copied);
+  return () => document.removeEventListener("copy", copied);
 }
 
 /**
@@ -45,5 +58,9 @@ export function listenToKeys(conversation, move) {
     }
   };
   addEventListener("keydown", keys);
-  return () => removeEventListener("keydown", keys);
+  const noCopies = listenToCopies(conversation);
+  return () => {
+    removeEventListener("keydown", keys);
+    noCopies();
+  };
 }

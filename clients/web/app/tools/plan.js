@@ -16,7 +16,7 @@ export function Plan({ conversation }) {
   if (!plan.length) return null;
   const done = plan.filter((item) => item.status === "completed").length;
   const now = plan.find((item) => item.status === "in_progress");
-  const title = html`Plan <span class="faint">${done} of ${plan.length} done${now ? `: ${visible(now.text)}` : ""}</span>`;
+  const title = html`<span class="plan-name">Plan</span> <span class="faint">${done} of ${plan.length} done${now ? `: ${visible(now.text)}` : ""}</span>`;
   return html`<section class="plan" aria-label="Plan">
     <${Folded} title=${title} memory=${conversation.opened} name="plan" open=${innerHeight >= ROOMY_PX && done < plan.length}>
       <${Checklist} items=${plan} />
