@@ -1,4 +1,4 @@
-// Core of the client library: what it makes of frames, and what it sends. Run by test_node.py.
+// Core of the client library: what it makes of frames, and what it sends. Run by test_modules.py.
 
 import assert from "node:assert/strict";
 import test from "node:test";
