@@ -58,7 +58,7 @@ def _prepare() -> None:
     set_client_factory(create_client)
 
 
-def _http() -> Any:
+def http_library() -> Any:
     """The HTTP library under this version of huggingface_hub: httpx, or httpx2 from 2.0 on."""
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -66,7 +66,7 @@ def _http() -> Any:
 
 
 def _stream_class() -> type:
-    class Bounded(_http().SyncByteStream):  # type: ignore[misc]  # the base is known at run time alone
+    class Bounded(http_library().SyncByteStream):  # type: ignore[misc]  # the base is known at run time alone
         """An answer's bytes, within the bounds of its call."""
 
         def __init__(self, inner: Any, call: HubCall) -> None:
@@ -147,7 +147,7 @@ def error_from(call: HubCall, error: BaseException) -> HubError | None:
         case ValueError() | KeyError() | TypeError() | AttributeError():  # what its parsers raise at a strange answer
             log.warning("an answer of the Hub cannot be understood", exc_info=error)
             return HubError(f"the Hub's answer cannot be understood ({type(error).__name__})")
-    if isinstance(error, _http().HTTPError):
+    if isinstance(error, http_library().HTTPError):
         late = call.stopped or call.left_s <= 0
         return HubError(
             _LATE if late else f"the Hub cannot be reached, or broke off ({type(error).__name__}): try again"

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from agent.hub.errors import NotReached
+
 
 class HubIdentity(msgspec.Struct, frozen=True):
     """A user of the Hub. `user_id` stays the same when the user takes another name."""
@@ -23,7 +25,7 @@ def whoami(token: str, endpoint: str, timeout_s: float) -> HubIdentity:
 
     The same request as `HfApi.whoami`, which has no timeout.
     """
-    from agent.hub.http import prepare
+    from agent.hub.http import http_library, prepare
 
     prepare()  # before anybody uses the library's client, which this replaces
     from huggingface_hub import HfApi
@@ -44,7 +46,7 @@ def whoami(token: str, endpoint: str, timeout_s: float) -> HubIdentity:
         if status in (401, 403):
             raise TokenRejected(f"the Hub refused the token ({status})") from None
         raise HubUnreachable(f"the Hub answered {status}") from None
-    except Exception as error:  # noqa: BLE001  # the class depends on the HTTP library of the hub's version
+    except (http_library().HTTPError, http_library().InvalidURL, NotReached, ValueError) as error:
         raise HubUnreachable(f"the Hub cannot be reached: {type(error).__name__}") from None
     if not isinstance(body, dict):
         raise HubUnreachable("the Hub's answer cannot be understood")

@@ -180,10 +180,7 @@ class Models:
             self._tasks.start(self._listed(provider, model), "list")
 
     async def _listed(self, provider: "Provider", model: str) -> None:
-        try:
-            self._learned.note(model).listed = await provider.listed_limit(model)
-        except Exception as error:  # noqa: BLE001  # many servers list nothing, and the call itself says what is wrong
-            log.debug("%s: its server lists no models: %s", model, error)
+        self._learned.note(model).listed = await provider.listed_limit(model)
 
     def info(self, model: str) -> ModelInfo:
         """What is known of the model now: more once LiteLLM is loaded. Never blocks."""

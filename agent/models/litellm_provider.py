@@ -210,12 +210,16 @@ class Provider:
         name = route.model.partition("/")[2]
         headers = {"authorization": f"Bearer {route.api_key}"} if route.api_key not in ("", NO_KEY) else {}
         body = b""
-        async with httpx.AsyncClient(transport=guarded_transport.client_transport(), timeout=LISTING_S) as client:
-            async with client.stream("GET", f"{route.api_base.rstrip('/')}/models", headers=headers) as response:
-                async for block in response.aiter_bytes():
-                    body += block
-                    if response.status_code != 200 or len(body) > listing.BYTES_MAX:
-                        return None
+        try:
+            async with httpx.AsyncClient(transport=guarded_transport.client_transport(), timeout=LISTING_S) as client:
+                async with client.stream("GET", f"{route.api_base.rstrip('/')}/models", headers=headers) as response:
+                    async for block in response.aiter_bytes():
+                        body += block
+                        if response.status_code != 200 or len(body) > listing.BYTES_MAX:
+                            return None
+        except (httpx.HTTPError, httpx.InvalidURL, AddressRefused) as error:  # the call itself says what is wrong
+            logging.getLogger("holdfast.models").debug("%s: its server lists no models: %s", model, error)
+            return None
         return listing.listed_limit(body, name)
 
     def has_own_address(self, model: str) -> bool:

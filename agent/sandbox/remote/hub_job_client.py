@@ -196,17 +196,17 @@ class HubJobClient:
             raise SandboxError("stopped") from None
         except _hub_error() as error:
             status = getattr(error, "status_code", None)
-            if status == 404 and path and self._answers():
+            if status == 404 and path and self._answers(call):
                 raise SandboxError(f"there is no {shown(path)} in the workspace") from None
             if status is not None and 400 <= status < 500 and status not in (401, 403, 404, 408, 410, 429):
                 raise SandboxError(f"the sandbox refused: {str(error)[:300]}") from None
             raise SandboxLost(f"the sandbox does not answer as it should ({status or type(error).__name__})") from None
 
-    def _answers(self) -> bool:
+    def _answers(self, call: HubCall) -> bool:
         """Whether the sandbox itself answers, and not a proxy in front of one that is gone."""
         try:
-            return self._sandbox.files.exists(WORKSPACE)
-        except Exception:  # noqa: BLE001  # any failure means that no sandbox answers
+            return self._owner.within(call, lambda _: self._sandbox.files.exists(WORKSPACE))
+        except (HubError, _hub_error()):
             return False
 
 

@@ -1,0 +1,1 @@
+"""Unit tests: the Hugging Face client that tools, sandboxes, logins and export share."""
