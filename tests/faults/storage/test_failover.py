@@ -9,7 +9,7 @@ import pytest
 from server.journal.base import Conflict, Unavailable
 from server.journal.postgres.journal import PostgresJournal, open_postgres
 from tests.faults.harness.lengths import in_the_long_form
-from tests.support.polling import eventually
+from tests.support.polling import eventually, until_done
 from tests.support.postgres.databases import Databases
 from tests.support.postgres.server import PostgresServer
 from tests.unit.server.journal.builders import begin, item, texts
@@ -40,18 +40,6 @@ async def opened(primary: PostgresServer, standby: PostgresServer) -> PostgresJo
     )
 
 
-async def goes_on(journal: PostgresJournal, session_id: str) -> None:
-    """Wait until the journal has found the new primary."""
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                await journal.acquire(session_id)
-            except Unavailable:
-                await asyncio.sleep(0.05)
-            else:
-                return
-
-
 async def test_a_synchronous_standby_has_every_event_that_was_acknowledged(
     primary: PostgresServer, standby: PostgresServer
 ) -> None:
@@ -70,7 +58,7 @@ async def test_a_synchronous_standby_has_every_event_that_was_acknowledged(
         acknowledged += 1
     primary.stop(signal.SIGQUIT)
     standby.promote()
-    await goes_on(journal, "s")
+    await until_done(lambda: journal.acquire("s"), Unavailable)  # until it has found the new primary
     assert await texts(journal) == [str(seq) for seq in range(1, acknowledged + 1)]
     assert journal.epoch != epoch
     assert await journal.good_position("s", epoch, acknowledged)
@@ -91,7 +79,7 @@ async def test_a_standby_that_lagged_begins_a_new_epoch_without_the_lost_positio
     primary.stop(signal.SIGQUIT)
     standby.start()
     standby.promote()
-    await goes_on(journal, "s")
+    await until_done(lambda: journal.acquire("s"), Unavailable)  # until it has found the new primary
     await asyncio.wait_for(heard.wait(), 10)
     assert await texts(journal) == ["a", "b"]
     lease = await journal.acquire("s")

@@ -17,7 +17,6 @@ from tests.faults.process.disks import fill, small_disk
 from tests.faults.process.process import Zygote
 from tests.faults.storage.test_nodes import answer, servers
 from tests.support.models.scripted_model import ScriptedModel
-from tests.support.network.ports import free_port
 from tests.support.network.tcp_link import Direction
 from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.polling import eventually
@@ -27,42 +26,25 @@ from tests.support.postgres.server import PostgresServer
 LISTENS = "SELECT client_port FROM pg_stat_activity WHERE application_name LIKE '% listen' AND client_port > 0"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """A server of this file's own, reached by TCP."""
-    one = PostgresServer(listen_addresses="127.0.0.1", port=str(free_port()))
-    yield one
-    one.remove()
-
-
-@pytest.fixture
-def own(server: PostgresServer) -> Iterator[str]:
-    """An empty database on it; its name."""
-    databases = Databases(server.url)
-    name = databases.make(empty=True)
-    yield name
-    databases.drop(name)
-
-
 @contextlib.asynccontextmanager
 async def first_by_proxy(
-    zygote: Zygote, folder: Path, server: PostgresServer, name: str
+    zygote: Zygote, folder: Path, tcp_server: PostgresServer, name: str
 ) -> AsyncIterator[tuple[TcpProxy, Watched]]:
     """Two nodes, of which the first reaches the database through a proxy."""
     async with contextlib.AsyncExitStack() as ends:
-        proxy = await ends.enter_async_context(TcpProxy("127.0.0.1", int(server.options["port"])))
+        proxy = await ends.enter_async_context(TcpProxy("127.0.0.1", int(tcp_server.options["port"])))
         model = await ends.enter_async_context(ScriptedModel(answer, allow_complaints=True))
-        at = server.tcp_url_of(name).replace(f":{server.options['port']}/", f":{proxy.port}/")
-        urls = f"{at}?connect_timeout=2", server.url_of(name)
+        at = tcp_server.tcp_url_of(name).replace(f":{tcp_server.options['port']}/", f":{proxy.port}/")
+        urls = f"{at}?connect_timeout=2", tcp_server.url_of(name)
         a, b = await ends.enter_async_context(servers(zygote, folder, urls, model))
         yield proxy, Watched(a, b)
 
 
 @pytest.mark.parametrize("direction", ["up", pytest.param("down", marks=in_the_long_form)])
 async def test_a_node_that_is_cut_off_one_way_loses_its_sessions_and_nothing_that_was_seen(
-    zygote: Zygote, tmp_path: Path, server: PostgresServer, own: str, direction: Direction
+    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, direction: Direction
 ) -> None:
-    async with first_by_proxy(zygote, tmp_path, server, own) as (proxy, session):
+    async with first_by_proxy(zygote, tmp_path, tcp_server, tcp_database) as (proxy, session):
         await session.begin(at=0)
         await session.say(0, "tell")
         await session.until_seen_in_part("Once upon")
@@ -75,16 +57,16 @@ async def test_a_node_that_is_cut_off_one_way_loses_its_sessions_and_nothing_tha
         await session.say(0, "back?")
         for at in (0, 1):
             await session.until_seen(at, "Once upon", "They lived.", "They lived.")
-        assert await session.check(Databases(server.url), own)
+        assert await session.check(Databases(tcp_server.url), tcp_database)
 
 
 async def test_a_node_whose_listening_connection_is_half_open_misses_nothing_and_listens_anew(
-    zygote: Zygote, tmp_path: Path, server: PostgresServer, own: str
+    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str
 ) -> None:
-    databases = Databases(server.url)
-    async with first_by_proxy(zygote, tmp_path, server, own) as (proxy, session):
+    databases = Databases(tcp_server.url)
+    async with first_by_proxy(zygote, tmp_path, tcp_server, tcp_database) as (proxy, session):
         await session.begin(at=1)
-        ((port,),) = databases.execute(LISTENS, own)
+        ((port,),) = databases.execute(LISTENS, tcp_database)
         (listening,) = [link for link in proxy.links if link.port == port]
         proxy.blackhole(link=listening)
         await session.say(1, "hello")
@@ -92,8 +74,10 @@ async def test_a_node_whose_listening_connection_is_half_open_misses_nothing_and
         await session.say(0, "and again?")
         for at in (0, 1):
             await session.until_seen(at, "They lived.", "They lived.")
-        await eventually(lambda: databases.execute(LISTENS, own) not in ([], [(port,)]), "another listening connection")
-        assert await session.check(databases, own)
+        await eventually(
+            lambda: databases.execute(LISTENS, tcp_database) not in ([], [(port,)]), "another listening connection"
+        )
+        assert await session.check(databases, tcp_database)
 
 
 async def test_while_the_databases_disk_is_full_submissions_are_refused_and_afterwards_all_goes_on(

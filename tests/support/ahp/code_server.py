@@ -13,6 +13,7 @@ from playwright.async_api import TimeoutError as PlaywrightTimeout
 from tests.support.chromium import browsing
 from tests.support.installed import built_node_modules
 from tests.support.network.ports import free_port
+from tests.support.polling import until_done
 
 NODE, PACKAGES = "24.21.0", {"code-server": "4.139.1"}
 """VS Code 1.139.1. It is compiled in part, for this Node alone: Debian's libkrb5-dev, libxkbfile-dev and libsecret-1-dev are needed."""
@@ -94,14 +95,8 @@ class CodeServer:
 
 
 async def _listens(port: int) -> None:
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
-        except OSError:
-            await asyncio.sleep(0.2)
-        else:
-            writer.close()
-            return
+    _, writer = await until_done(lambda: asyncio.open_connection("127.0.0.1", port), OSError)
+    writer.close()
 
 
 async def command(page: Page, name: str) -> None:

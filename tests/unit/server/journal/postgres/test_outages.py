@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 
 import msgspec
@@ -14,8 +14,8 @@ from server.journal.postgres import link
 from server.journal.postgres.errors import CannotStart
 from server.journal.postgres.journal import PostgresJournal, open_postgres
 from tests.faults.harness.lengths import length
-from tests.support.network.ports import free_port
 from tests.support.network.tcp_proxy import TcpProxy
+from tests.support.polling import until_done
 from tests.support.postgres.databases import Databases
 from tests.support.postgres.server import PostgresServer
 from tests.unit.server.journal.builders import accepted, begin, item, row, texts
@@ -23,50 +23,20 @@ from tests.unit.server.journal.builders import accepted, begin, item, row, texts
 Spoil = Callable[[], Awaitable[None]]
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """A server of this file's own, to stop and to spoil."""
-    one = PostgresServer(listen_addresses="127.0.0.1", port=str(free_port()))
-    yield one
-    one.remove()
-
-
 @pytest.fixture
-def own(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A database on it; its name."""
-    monkeypatch.setattr(link, "FSYNC_OFF_ALLOWED", True)
-    databases = Databases(server.url)
-    name = databases.make(empty=True)
-    yield name
-    databases.drop(name)
-
-
-@pytest.fixture
-async def journal(server: PostgresServer, own: str) -> AsyncIterator[PostgresJournal]:
-    opened = await open_postgres(server.url_of(own))
+async def journal(tcp_server: PostgresServer, tcp_database: str) -> AsyncIterator[PostgresJournal]:
+    opened = await open_postgres(tcp_server.url_of(tcp_database))
     yield opened
     await opened.aclose()
 
 
-async def until_it_works(call: Callable[[], Awaitable[object]]) -> None:
-    """Give the identical call again until the journal takes it."""
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                await call()
-            except Unavailable:
-                await asyncio.sleep(0.02)
-            else:
-                return
-
-
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT])
 async def test_a_server_that_stops_and_starts_again_is_used_again(
-    server: PostgresServer, journal: Journal, how: signal.Signals
+    tcp_server: PostgresServer, journal: Journal, how: signal.Signals
 ) -> None:
     lease = await begin(journal, "s", "a")
     epoch = journal.epoch
-    server.stop(how)
+    tcp_server.stop(how)
     next_one = item(lease, 1, "b", idempotency=(accepted("one"),), row=row())
     try:
         for call in (journal.append(next_one), journal.stat("s"), journal.acquire("s"), journal.delete("s")):
@@ -74,8 +44,8 @@ async def test_a_server_that_stops_and_starts_again_is_used_again(
                 await call
             assert "\n" not in str(refused.value)
     finally:
-        server.start()
-    await until_it_works(lambda: journal.append(next_one))
+        tcp_server.start()
+    await until_done(lambda: journal.append(next_one), Unavailable)
     await journal.append(next_one)
     assert await texts(journal) == ["a", "b"]
     assert journal.epoch == epoch
@@ -84,10 +54,10 @@ async def test_a_server_that_stops_and_starts_again_is_used_again(
 
 @pytest.mark.timeout(length(120, 600))
 async def test_connections_that_end_at_any_moment_lose_and_double_nothing(
-    server: PostgresServer, own: str, journal: Journal
+    tcp_server: PostgresServer, tcp_database: str, journal: Journal
 ) -> None:
     """Each item is given again, identically, until it is stored. After each seventh all connections end, whatever they do."""
-    databases, stored, cuts = Databases(server.url), 0, 0
+    databases, stored, cuts = Databases(tcp_server.url), 0, 0
     leases = [await begin(journal, f"s{number}") for number in range(10)]
 
     async def append(lease: Lease) -> None:
@@ -98,10 +68,10 @@ async def test_connections_that_end_at_any_moment_lose_and_double_nothing(
                 lease, head, str(head), idempotency=answers, row=row(lease.session_id) if head % 5 == 0 else None
             )
             one = msgspec.structs.replace(one, spent=Spent("ann", "day", 1, 2))
-            await until_it_works(partial(journal.append, one))
+            await until_done(partial(journal.append, one), Unavailable)
             stored += 1
             if stored % 7 == 0:
-                cuts += len(await asyncio.to_thread(databases.execute, END_CONNECTIONS.format(own)))
+                cuts += len(await asyncio.to_thread(databases.execute, END_CONNECTIONS.format(tcp_database)))
 
     await asyncio.gather(*map(append, leases))
     assert cuts > 0
@@ -115,27 +85,27 @@ END_CONNECTIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE 
 
 async def all_texts(journal: Journal, session_id: str) -> list[str]:
     """What is stored; the first read may find its connection ended."""
-    await until_it_works(lambda: journal.stat(session_id))
+    await until_done(lambda: journal.stat(session_id), Unavailable)
     return await texts(journal, session_id)
 
 
-async def test_a_restart_between_two_calls_is_not_noticed(server: PostgresServer, journal: Journal) -> None:
+async def test_a_restart_between_two_calls_is_not_noticed(tcp_server: PostgresServer, journal: Journal) -> None:
     lease = await begin(journal, "s", "a")
     assert await texts(journal) == ["a"]
-    server.stop()
-    server.start()
+    tcp_server.stop()
+    tcp_server.start()
     await journal.append(item(lease, 1, "b"))
     assert await texts(journal) == ["a", "b"]
 
 
 async def test_a_commit_that_gets_no_answer_is_not_cancelled_and_is_found_when_it_is_tried_again(
-    server: PostgresServer, own: str, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
+    tcp_server: PostgresServer, tcp_database: str, journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It waits for a standby that is silent: until that answers, no reader sees what was not replicated."""
     monkeypatch.setattr(link, "ANSWER_S", 0.2)
     monkeypatch.setattr("server.journal.postgres.journal.LOOK_S", 0.05)
     lease = await begin(journal, "s", "a")
-    databases = Databases(server.url)
+    databases = Databases(tcp_server.url)
     head, waiting, refused = 0, item(lease, 1, "1"), None
     standby(databases, "'nobody'")
     try:
@@ -150,7 +120,7 @@ async def test_a_commit_that_gets_no_answer_is_not_cancelled_and_is_found_when_i
         assert len(await texts(journal)) == head
     finally:
         standby(databases, "''")
-    await until_it_works(lambda: journal.append(waiting))
+    await until_done(lambda: journal.append(waiting), Unavailable)
     assert await texts(journal) == ["a", *map(str, range(1, head + 1))]
     assert await journal.answer("s", str(head)) == accepted(str(head))
 
@@ -161,9 +131,11 @@ def standby(databases: Databases, name: str) -> None:
     databases.execute("SELECT pg_reload_conf()")
 
 
-async def test_a_primary_that_became_read_only_is_left(server: PostgresServer, own: str, journal: Journal) -> None:
+async def test_a_primary_that_became_read_only_is_left(
+    tcp_server: PostgresServer, tcp_database: str, journal: Journal
+) -> None:
     lease = await begin(journal, "s", "a")
-    databases = Databases(server.url)
+    databases = Databases(tcp_server.url)
     databases.execute("ALTER SYSTEM SET default_transaction_read_only = on")
     databases.execute("SELECT pg_reload_conf()")
     refused: BaseException | None = None
@@ -178,44 +150,44 @@ async def test_a_primary_that_became_read_only_is_left(server: PostgresServer, o
         databases.execute("SELECT pg_reload_conf()")
     assert isinstance(refused, Unavailable)
     assert "can only be read: name the primary server" in str(refused)
-    await until_it_works(lambda: journal.create(row("t")))
+    await until_done(lambda: journal.create(row("t")), Unavailable)
 
 
 async def test_a_full_disk_is_unavailable_until_there_is_room(
-    server: PostgresServer, own: str, journal: Journal
+    tcp_server: PostgresServer, tcp_database: str, journal: Journal
 ) -> None:
     """The server's own word for it, raised by a trigger: SQLSTATE 53100."""
     lease = await begin(journal, "s", "a")
-    databases = Databases(server.url)
+    databases = Databases(tcp_server.url)
     databases.execute(
         "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS"
         " $$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = '53100'; END $$;"
         " CREATE TRIGGER full_disk BEFORE INSERT ON events FOR EACH STATEMENT EXECUTE FUNCTION full_disk()",
-        own,
+        tcp_database,
     )
     with pytest.raises(Unavailable, match="the server lacks disk, memory or connections"):
         await journal.append(item(lease, 1, "b"))
     assert await texts(journal) == ["a"]
-    databases.execute("DROP TRIGGER full_disk ON events", own)
+    databases.execute("DROP TRIGGER full_disk ON events", tcp_database)
     await journal.append(item(lease, 1, "b"))
     assert await texts(journal) == ["a", "b"]
 
 
-async def test_a_password_does_not_cross_a_network_in_the_clear(server: PostgresServer, own: str) -> None:
+async def test_a_password_does_not_cross_a_network_in_the_clear(tcp_server: PostgresServer, tcp_database: str) -> None:
     with pytest.raises(CannotStart, match=r"offers no TLS.*sslmode=disable") as refused:
-        await open_postgres(server.tcp_url_of(own) + "?sslmode=require")
+        await open_postgres(tcp_server.tcp_url_of(tcp_database) + "?sslmode=require")
     assert "s3cret" not in str(refused.value)
-    journal = await open_postgres(server.tcp_url_of(own))
+    journal = await open_postgres(tcp_server.tcp_url_of(tcp_database))
     await begin(journal, "s", "a")
     await journal.aclose()
 
 
 async def test_closing_while_the_server_is_silent_does_not_wait_for_an_answer_as_long_as_else(
-    server: PostgresServer, own: str, monkeypatch: pytest.MonkeyPatch
+    tcp_server: PostgresServer, tcp_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.journal.postgres.journal.CLOSING_S", 0.2)
-    async with TcpProxy("127.0.0.1", int(server.options["port"])) as proxy:
-        url = f"postgresql://holdfast@127.0.0.1:{proxy.port}/{own}?connect_timeout=2"
+    async with TcpProxy("127.0.0.1", int(tcp_server.options["port"])) as proxy:
+        url = f"postgresql://holdfast@127.0.0.1:{proxy.port}/{tcp_database}?connect_timeout=2"
         journal = await open_postgres(url)
         lease = await begin(journal, "s", "a")
         proxy.blackhole()
@@ -226,12 +198,12 @@ async def test_closing_while_the_server_is_silent_does_not_wait_for_an_answer_as
             await waiting
 
 
-async def test_closing_while_the_server_is_away_ends(server: PostgresServer, own: str) -> None:
-    journal = await open_postgres(server.url_of(own))
+async def test_closing_while_the_server_is_away_ends(tcp_server: PostgresServer, tcp_database: str) -> None:
+    journal = await open_postgres(tcp_server.url_of(tcp_database))
     await begin(journal, "s", "a")
-    server.stop(signal.SIGQUIT)
+    tcp_server.stop(signal.SIGQUIT)
     try:
         async with asyncio.timeout(10):
             await journal.aclose()
     finally:
-        server.start()
+        tcp_server.start()

@@ -4,44 +4,22 @@ that would hear no other does not start.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
 from agent.util.tasks import TaskOwner
 from server.journal.base import Fenced, JournalError
 from server.journal.nodes.settings import NodesSettings
-from server.journal.postgres import link
 from server.journal.postgres.errors import CannotStart
 from server.journal.postgres.journal import PostgresJournal, open_postgres
 from server.journal.postgres.nodes.nodes import PostgresNodes
-from tests.support.network.ports import free_port
 from tests.support.network.tcp_proxy import TcpProxy
-from tests.support.polling import eventually
-from tests.support.postgres.databases import Databases
+from tests.support.polling import eventually, until_done
 from tests.support.postgres.server import PostgresServer
 from tests.unit.server.journal.builders import begin, item, texts
 
 NODE = NodesSettings(several=True, lease_s=0.6)
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    """A server of this file's own, reached by TCP, to stop."""
-    one = PostgresServer(listen_addresses="127.0.0.1", port=str(free_port()))
-    yield one
-    one.remove()
-
-
-@pytest.fixture
-def name(server: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """An empty database on it."""
-    monkeypatch.setattr(link, "FSYNC_OFF_ALLOWED", True)
-    monkeypatch.setattr("server.journal.nodes.watchdog.Watchdog.start", lambda self: None)
-    databases = Databases(server.url)
-    made = databases.make(empty=True)
-    yield made
-    databases.drop(made)
 
 
 def nodes_of(journal: PostgresJournal) -> PostgresNodes:
@@ -63,22 +41,17 @@ async def opened(url: str) -> AsyncIterator[tuple[PostgresJournal, list[str]]]:
 
 async def taken(journal: PostgresJournal, lost: list[str]) -> int:
     """Take the session as soon as that can be; the term. The other node has stopped by then."""
-    while True:
-        try:
-            lease = await journal.acquire("s")
-        except JournalError:
-            await asyncio.sleep(0.01)
-        else:
-            assert lost, "it was taken from a node that had not stopped"
-            return lease.term
+    lease = await until_done(lambda: journal.acquire("s"), JournalError)
+    assert lost, "it was taken from a node that had not stopped"
+    return lease.term
 
 
 async def test_a_node_that_is_cut_off_stops_before_another_takes_its_sessions(
-    server: PostgresServer, name: str
+    tcp_server: PostgresServer, tcp_database: str
 ) -> None:
-    async with TcpProxy("127.0.0.1", int(server.options["port"])) as proxy:
-        url = server.tcp_url_of(name).replace(f":{server.options['port']}", f":{proxy.port}")
-        async with opened(url) as (cut, lost), opened(server.url_of(name)) as (other, _):
+    async with TcpProxy("127.0.0.1", int(tcp_server.options["port"])) as proxy:
+        url = tcp_server.tcp_url_of(tcp_database).replace(f":{tcp_server.options['port']}", f":{proxy.port}")
+        async with opened(url) as (cut, lost), opened(tcp_server.url_of(tcp_database)) as (other, _):
             lease = await begin(cut, "s", "one")
             number = nodes_of(cut).number
             proxy.blackhole()
@@ -91,7 +64,7 @@ async def test_a_node_that_is_cut_off_stops_before_another_takes_its_sessions(
 
 
 @contextlib.asynccontextmanager
-async def deaf(server: PostgresServer) -> AsyncIterator[int]:
+async def deaf(tcp_server: PostgresServer) -> AsyncIterator[int]:
     """The port of a proxy that passes on everything but notices (message `A` of PostgreSQL's protocol)."""
     tasks = TaskOwner("deaf")
     writers: list[asyncio.StreamWriter] = []
@@ -109,7 +82,7 @@ async def deaf(server: PostgresServer) -> AsyncIterator[int]:
                     writer.write(head + body)
 
     async def joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        its_reader, its_writer = await asyncio.open_connection("127.0.0.1", int(server.options["port"]))
+        its_reader, its_writer = await asyncio.open_connection("127.0.0.1", int(tcp_server.options["port"]))
         writers.extend((writer, its_writer))
         tasks.start(up(reader, its_writer), "up")
         tasks.start(down(its_reader, writer), "down")
@@ -125,27 +98,29 @@ async def deaf(server: PostgresServer) -> AsyncIterator[int]:
 
 
 async def test_a_node_that_hears_no_other_does_not_start_and_says_so_in_one_line(
-    server: PostgresServer, name: str, monkeypatch: pytest.MonkeyPatch
+    tcp_server: PostgresServer, tcp_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.journal.postgres.nodes.notices.HEARD_S", 0.2)
-    async with deaf(server) as port:
-        url = f"postgresql://holdfast@127.0.0.1:{port}/{name}?sslmode=disable&gssencmode=disable"
+    async with deaf(tcp_server) as port:
+        url = f"postgresql://holdfast@127.0.0.1:{port}/{tcp_database}?sslmode=disable&gssencmode=disable"
         with pytest.raises(CannotStart, match="a word by NOTIFY is not heard there: name the server itself") as refused:
             await open_postgres(url, nodes=NODE)
         assert "\n" not in str(refused.value)
         await (await open_postgres(url)).aclose()  # alone it need not hear
 
 
-async def test_after_an_outage_of_the_database_every_node_keeps_what_it_owns(server: PostgresServer, name: str) -> None:
-    url = server.url_of(name)
+async def test_after_an_outage_of_the_database_every_node_keeps_what_it_owns(
+    tcp_server: PostgresServer, tcp_database: str
+) -> None:
+    url = tcp_server.url_of(tcp_database)
     async with opened(url) as (a, a_lost), opened(url) as (b, b_lost):
         lease = await begin(a, "s", "one")
         numbers = nodes_of(a).number, nodes_of(b).number
-        server.stop()
+        tcp_server.stop()
         try:
             await eventually(lambda: a_lost and b_lost)
         finally:
-            server.start()
+            tcp_server.start()
         await eventually(lambda: nodes_of(a).is_good and nodes_of(b).is_good)
         assert (nodes_of(a).number, nodes_of(b).number) == numbers
         assert await nodes_of(b).owned_elsewhere("s")

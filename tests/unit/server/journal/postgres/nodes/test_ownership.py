@@ -87,8 +87,7 @@ async def test_what_a_lost_node_owned_is_taken_after_its_lease_and_not_before(da
         pause(a)
         await eventually(lambda: bool(lost))
         assert not nodes_of(a).is_good
-        while await nodes_of(b).orphans(10) == []:
-            await asyncio.sleep(0.01)
+        await eventually(lambda: nodes_of(b).orphans(10))
         assert await nodes_of(b).orphans(10) == ["s"]
         taken = [await b.acquire(one) for one in ("s", "idle")]
         assert [one.term for one in taken] == [2, 2]
