@@ -159,7 +159,7 @@ def _said(message: Message) -> tuple[str, list[Image]]:
             raise NotTaken(
                 "an image is taken with its bytes alone (`source.type` `data`): the server fetches no address"
             )
-        images.append(image_of(part.source.value))
+        images.append(image_of(part.source.value, f"{len(images)} {own_id(message.id)}"))
     if len(images) > IMAGES_MAX:
         raise NotTaken(f"a message may have {IMAGES_MAX} images")
     other = next((part.type for part in content if part.type not in ("image", *TEXT_PARTS)), None)

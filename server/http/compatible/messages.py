@@ -56,14 +56,14 @@ class NotText(NotTaken):
 
 
 class Image(msgspec.Struct, frozen=True):
-    """An image. `path`: in the workspace; the same image has always the same."""
+    """An image. `path`: in the workspace, the same whenever its message is sent again, and no other image's."""
 
     path: str
     data: bytes
 
 
-def image_of(text: str) -> Image:
-    """The image that is written in base64. Raises `NotTaken`."""
+def image_of(text: str, place: str) -> Image:
+    """The image that is written in base64. `place`: names its message, and which of its images it is. Raises `NotTaken`."""
     try:
         data = b64decode(text, validate=True)
     except ValueError as error:
@@ -71,7 +71,7 @@ def image_of(text: str) -> Image:
     kind = media_type(data[:12])
     if not kind:
         raise NotTaken("an image is no PNG, JPEG or WebP")
-    name = hashlib.blake2b(data, digest_size=IMAGE_NAME_BYTES).hexdigest()
+    name = hashlib.blake2b(place.encode() + b"\0" + data, digest_size=IMAGE_NAME_BYTES).hexdigest()
     return Image(f"{UPLOADS}/{name}.{kind.removeprefix('image/')}", data)
 
 

@@ -6,7 +6,7 @@ from functools import partial
 
 from agent.util.executors import WorkExecutor
 from agent.util.places import Holder
-from agent.workspace.paths import WorkspaceError
+from agent.workspace.paths import InWorkspace, WorkspaceError
 from agent.workspace.workspace import Workspace
 from server.http.compatible.messages import Image
 from server.http.requests import bad_request
@@ -35,8 +35,10 @@ class Uploads:
         disk = self._disk.of(Holder(row.user_id, row.session_id))
         async with self._storage.writing(row, sum(len(image.data) for image in images)):
             for image in images:
-                write = partial(workspace.write, image.path, image.data, stop=threading.Event(), most=most)
+                write = partial(workspace.write, image.path, image.data, stop=threading.Event(), most=most, fresh=True)
                 try:
                     await disk.run(write)
+                except InWorkspace:  # the message was sent before, and came no further
+                    continue
                 except WorkspaceError as error:
                     raise bad_request(f"an image cannot be kept: {error}") from error

@@ -85,13 +85,15 @@ def part(value: str, kind: str = "image", source: str = "data") -> dict[str, Any
     return {"type": kind, "source": {"type": source, "value": value, "mimeType": "image/png"}}
 
 
-def test_an_image_becomes_a_file_that_is_named_by_what_is_in_it() -> None:
+def test_each_image_becomes_a_file_of_its_own_with_the_same_name_whenever_it_is_sent_again() -> None:
     said = [{"type": "text", "text": "what is this?"}, part(PNG), part(PNG)]
     what = asked({**USER, "content": said}, state={"page": 1}, context=[{"description": "Where", "value": "a shop"}])
     assert what.say is not None and what.say.text == "what is this?"
     one, two = what.images
-    assert one == two and one.data == b64decode(PNG) and re.fullmatch(r"uploads/[0-9a-f]{32}\.png", one.path)
-    assert [image.path for image in what.say.images] == [one.path, one.path]
+    assert one.data == two.data == b64decode(PNG) and re.fullmatch(r"uploads/[0-9a-f]{32}\.png", one.path)
+    assert [image.path for image in what.say.images] == [one.path, two.path] and one.path != two.path
+    assert asked({**USER, "content": said}).images == what.images
+    assert {one.path, two.path}.isdisjoint(image.path for image in asked({**USER, "id": "m9", "content": said}).images)
     assert what.context == 'Where: a shop\n\nState of the application: {"page":1}'
     later = asked({**USER, "content": said}, {"id": "m2", "role": "user", "content": "and?"})
     assert later.earlier == [Said("user", "what is this?\n\n[image]\n\n[image]")], "the session has it"

@@ -90,6 +90,23 @@ async def test_an_image_comes_into_no_project_folder(tmp_path: Path) -> None:
     assert "project folder" in refused.json()["message"]
 
 
+async def test_an_image_that_is_said_again_takes_the_place_of_no_file(tmp_path: Path) -> None:
+    image = {"type": "image", "source": {"type": "data", "value": b64encode(png()).decode(), "mimeType": "image/png"}}
+    said: Any = [{"type": "text", "text": "see"}, image, image]
+    async with ScriptedModel([text("One."), text("Two.")]) as model, served(tmp_path, model) as (_, http):
+        session = (await http.post("/ag-ui", json=body(said=said))).headers["holdfast-session"]
+        files = f"/api/sessions/{session}/files"
+
+        async def there() -> list[str]:
+            return [one["path"] for one in (await http.get(files)).json()["files"] if one["kind"] == "file"]
+
+        first, second = await there()
+        await http.put(f"{files}/{first}", content=b"edited")
+        await http.post("/ag-ui", json=body(message="m2", said=said))
+        assert len(await there()) == 4
+        assert [(await http.get(f"{files}/{one}")).content for one in (first, second)] == [b"edited", png()]
+
+
 async def test_a_client_that_leaves_stops_nothing_and_gives_its_place_back(tmp_path: Path) -> None:
     gate = Gate()
     script = [stream(Text("Half "), gate, Text("done."), Finish())]
