@@ -202,15 +202,18 @@ def database(postgres: "Databases", in_this_process: None) -> Iterator[str]:
 @pytest.fixture(autouse=True)
 def journal_backend(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the servers of a test have their journal, unless the test says so: see `pytest_generate_tests`."""
-    if getattr(request, "param", "sqlite") == "postgres":
+    backend = getattr(request, "param", "sqlite")
+    if backend != "sqlite":
         monkeypatch.setattr("tests.support.application.journal_url", request.getfixturevalue("database"))
+        monkeypatch.setattr("tests.support.application.run_elsewhere", backend == "elsewhere")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """What needs a whole server runs on both journals: the guarantees always, the rest in the long form."""
+    """What needs a whole server runs on both journals, and with another server that runs the sessions: the guarantees always, the rest in
+    the long form."""
     name = metafunc.module.__name__.removeprefix("tests.")
     if name.startswith(ON_BOTH_JOURNALS) or (LONG and name.startswith(ON_BOTH_JOURNALS_IN_THE_LONG_FORM)):
-        metafunc.parametrize("journal_backend", ["sqlite", "postgres"], indirect=True)
+        metafunc.parametrize("journal_backend", ["sqlite", "postgres", "elsewhere"], indirect=True)
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ OWN_HEADERS = {
     # It is for the page, which is above its own folder.
     "service-worker.js": {"content-security-policy": WORKER, "service-worker-allowed": "../"},
 }
+OTHER_VERSION = "other-version.js"
 COMPRESSED = ("gzip", "*")
 PACKED = ".gz"
 
@@ -75,6 +76,11 @@ class Asset:
         """Names the content. Asked for by `?v=` and this, the file never changes either."""
         return self._digest[:16]
 
+    @property
+    def is_script(self) -> bool:
+        """Whether it is a script."""
+        return TYPES[Path(self._name).suffix] == TYPES[".js"]
+
     @cached_property
     def headers(self) -> dict[str, str]:
         """The headers of an answer with it."""
@@ -87,8 +93,8 @@ class Asset:
         return headers | OWN_HEADERS.get(self._name, {})
 
     def headers_for(self, version: str) -> dict[str, str]:
-        """The headers for one that asked for this version, or for an empty one."""
-        return {**self.headers, "cache-control": FOR_EVER} if version == self.version else self.headers
+        """The headers for one that asked for this version, or for none."""
+        return {**self.headers, "cache-control": FOR_EVER} if version else self.headers
 
     @cached_property
     def body(self) -> bytes:
@@ -125,12 +131,26 @@ class StaticRoutes:
         asset = page_assets().get(str(request.path_params["path"]))
         if asset is None:
             return HTTPRefusal("not_found", "the web client has no such file").as_response()
-        headers = asset.headers_for(request.query_params.get("v", ""))
+        version = request.query_params.get("v", "")
+        if version not in ("", asset.version):
+            return self._of_other_version(asset)
+        headers = asset.headers_for(version)
         if headers["etag"] in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
         if takes_gzip(request.headers.get("accept-encoding", "")):
             return Response(asset.compressed, headers={**headers, "content-encoding": "gzip"})
         return Response(asset.body, headers=headers)
+
+    @staticmethod
+    def _of_other_version(asset: Asset) -> Response:
+        """Instead of a file that a page of another version asks for, so that no page is put together from two; for a script one that loads the
+        page again. Nobody may keep it: also not the page's worker, to which `*` is an error."""
+        if not asset.is_script:
+            return HTTPRefusal(
+                "not_found", "this server has another version of the file; load the page again"
+            ).as_response()
+        kept_by_nobody = {"content-type": TYPES[".js"], "cache-control": "no-store", "vary": "*"}
+        return Response(page_assets()[OTHER_VERSION].body, headers=kept_by_nobody)
 
 
 def takes_gzip(accepted: str) -> bool:

@@ -37,6 +37,9 @@ from tests.support.constants import built_in
 journal_url = ""
 """The database of the journal; empty: it is in the data folder. The fixture `journal_backend` changes it for a test."""
 
+run_elsewhere = False
+"""Whether another server on the same database runs the sessions that are made at a listening one; the same fixture changes it."""
+
 ASKS_TO_WRITE = {"rules": [{"tool": "write", "action": "ask"}]}
 """Most tests of approvals have `write` ask, which runs freely by default."""
 

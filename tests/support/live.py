@@ -20,6 +20,7 @@ from server.config.settings import Settings
 from server.sessions.manager import SessionManager
 from server.transport.listeners import open_sockets
 from server.transport.server import Server
+from tests.support import application, elsewhere
 
 DONE = (ev.TurnComplete, ev.Interrupted, ev.ErrorEvent)
 PATIENCE_S = 45.0
@@ -50,7 +51,25 @@ class Live(Address):
 
 @contextlib.asynccontextmanager
 async def listening(settings: Settings) -> AsyncIterator[Live]:
-    """The whole server on a free port, from its start to its graceful stop."""
+    """The whole server on a free port, from its start to its graceful stop. Another may run its sessions: see `application.run_elsewhere`."""
+    if not application.run_elsewhere:
+        async with _listening(settings) as live:
+            yield live
+        return
+    folder = settings.journal.data
+    async with (
+        _listening(elsewhere.of_several(settings, "runs", folder)) as runs,
+        _listening(elsewhere.of_several(settings, "sockets", folder)) as live,
+    ):
+        for one in (runs, live):
+            nodes = one.manager.registry.services.nodes
+            nodes.living = 2  # type: ignore[union-attr]  # as the next beat would find
+        elsewhere.makes_them_elsewhere(live.manager, runs.manager)
+        yield live
+
+
+@contextlib.asynccontextmanager
+async def _listening(settings: Settings) -> AsyncIterator[Live]:
     app = build_app(settings, environ={})
     up = asyncio.Event()
     server = Server(app, settings, up.set)

@@ -126,6 +126,15 @@ function Skip({ to, children }) {
   return html`<a class="skip" href=${to.startsWith("#") ? to : "#"} onClick=${skip}>${children}</a>`;
 }
 
+/** Whether a style came. @param {Element} link */
+function hasRules(link) {
+  try {
+    return Boolean(/** @type {HTMLLinkElement} */ (link).sheet?.cssRules.length);
+  } catch {
+    return false; // the rules of an answer that is an error may not be read
+  }
+}
+
 const root = /** @type {HTMLElement} */ (document.getElementById("app"));
 document.getElementById("not-loaded")?.remove();
 // Browsers fetch it anew when the page's address changes, and would resolve it against the new one.
@@ -145,5 +154,8 @@ async function begin() {
     }
   }
 }
+// A style of which the server has another version, as behind a proxy while servers are replaced one after the other: the page is loaded again.
+if ([...document.querySelectorAll("link[rel=stylesheet]")].every(hasRules)) sessionStorage.removeItem("holdfast-page-loads");
+else if ((await import("../other-version.js")).again) await new Promise(() => {});
 keepPage();
 await begin();

@@ -64,9 +64,16 @@ async def test_what_the_page_loads_at_once_is_named_by_its_content_and_kept_for_
     assert len(loaded) == 7
     for address in loaded:
         assert "immutable" in (await http.get(f"/{address}")).headers["cache-control"], address
-    # Another version of it may be named by a page that is older or newer than this server.
-    other = await http.get(f"/{loaded[0].split('?')[0]}?v=0123456789abcdef")
-    assert (other.status_code, other.headers["cache-control"]) == (200, "no-cache")
+
+
+async def test_a_page_that_is_older_or_newer_than_the_server_gets_none_of_its_files_and_loads_itself_again(
+    http: httpx.AsyncClient,
+) -> None:
+    style = await http.get("/static/styles/base.css?v=0123456789abcdef")
+    script = await http.get("/static/page.js?v=0123456789abcdef")
+    assert (style.status_code, script.status_code) == (404, 200)
+    assert "location.reload()" in script.text and len(script.text) < 1_000
+    assert (script.headers["cache-control"], script.headers["vary"]) == ("no-store", "*")
 
 
 async def test_versioned_files_are_cached_for_ever(http: httpx.AsyncClient) -> None:
