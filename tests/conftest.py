@@ -94,7 +94,15 @@ ON_BOTH_JOURNALS_IN_THE_LONG_FORM = (
     "unit.server.http",
     "unit.server.websocket",
 )
-"""By the names of modules, without `tests.`."""
+ELSEWHERE_IN_THE_LONG_FORM = (
+    "integration.test_context",
+    "integration.test_grants",
+    "integration.test_large_snapshots",
+    "integration.test_provider_state",
+    "integration.test_research",
+    "integration.test_sharing",
+)
+"""By the names of modules, without `tests.`. The last: those of them that look at nothing inside of the server that they speak to."""
 
 
 @pytest.hookimpl(wrapper=True)
@@ -213,7 +221,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     the long form."""
     name = metafunc.module.__name__.removeprefix("tests.")
     if name.startswith(ON_BOTH_JOURNALS) or (LONG and name.startswith(ON_BOTH_JOURNALS_IN_THE_LONG_FORM)):
-        metafunc.parametrize("journal_backend", ["sqlite", "postgres", "elsewhere"], indirect=True)
+        elsewhere = name.startswith((*ON_BOTH_JOURNALS, *ELSEWHERE_IN_THE_LONG_FORM))
+        backends = ["sqlite", "postgres", *(["elsewhere"] if elsewhere else [])]
+        metafunc.parametrize("journal_backend", backends, indirect=True)
 
 
 @pytest.fixture

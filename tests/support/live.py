@@ -20,7 +20,8 @@ from server.config.settings import Settings
 from server.sessions.manager import SessionManager
 from server.transport.listeners import open_sockets
 from server.transport.server import Server
-from tests.support import application, elsewhere
+from tests.support import application
+from tests.support.postgres import elsewhere
 
 DONE = (ev.TurnComplete, ev.Interrupted, ev.ErrorEvent)
 PATIENCE_S = 45.0

@@ -13,8 +13,9 @@ from server.cli.main import main
 from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.openid_provider import OpenIdProvider, openid_provider
+from tests.support.postgres.elsewhere import SECRET
 from tests.unit.server.auth.test_shared_logins import logged_in_by, oauth_at
-from tests.unit.server.sessions.nodes.two import SECRET, two
+from tests.unit.server.sessions.nodes.two import two
 
 
 @pytest.fixture

@@ -14,8 +14,7 @@ from server.journal.postgres.nodes.nodes import PostgresNodes
 from tests.support.application import settings_for, with_journal
 from tests.support.live import Live, listening
 from tests.support.models.scripted_model import ScriptedModel
-
-SECRET = "the same at each of the servers of a test"
+from tests.support.postgres.elsewhere import SECRET
 
 
 def node(folder: Path, database: str, name: str, settings: Settings, lease_s: float = 30.0) -> Settings:

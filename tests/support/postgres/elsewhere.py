@@ -1,8 +1,7 @@
 """Elsewhere: two servers on one database, of which one has the sockets and the other runs the sessions."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -34,5 +33,4 @@ def makes_them_elsewhere(here: SessionManager, there: SessionManager) -> None:
         async with here.attach((await here.registry.open(session_id)).row) as port:
             yield port
 
-    made: Callable[[str], AbstractAsyncContextManager[SessionPort]] = attach_new
-    here.attach_new = made  # type: ignore[method-assign]  # what the double is for
+    here.attach_new = attach_new  # type: ignore[method-assign]  # what the double is for
