@@ -3,7 +3,7 @@
 #   ARGS=...    handed on to the verb's command
 
 .DEFAULT_GOAL := help
-.PHONY: help set-up set-up-tests run test faults check lint types tests bench schema page lock findings clean
+.PHONY: help set-up set-up-tests set-up-faults run test faults check lint types tests bench schema page lock findings clean
 
 # Where it is set, every process would compile every file anew, and pytest every test.
 unexport PYTHONDONTWRITEBYTECODE
@@ -45,7 +45,7 @@ tests: set-up-tests
 	@$(BIN)/python -m compileall $(COMPILED)
 	$(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(TESTS))
 
-faults: set-up-tests
+faults: set-up-faults
 	@$(BIN)/python -m compileall $(COMPILED)
 	HOLDFAST_FAULTS=long $(BIN)/python -m pytest $(if $(ARGS),$(ARGS),$(FAULTS) $(TESTS))
 
@@ -93,6 +93,9 @@ set-up:
 
 set-up-tests: set-up
 	@$(call SET_UP,--tests)
+
+set-up-faults: set-up
+	@$(call SET_UP,--tests --faults)
 
 # Locks name versions and hashes, no registry: any mirror serves them.
 LOCKING := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -58,7 +58,9 @@ SERVICES = {
     "haproxy": ["haproxy"],
     "lighttpd": ["lighttpd", "lighttpd-mod-openssl"],
 }
-# Libraries of the example clients, where this machine has their language: what each installs, and its Debian package.
+# What the example clients are run by, in the long form of the tests.
+LANGUAGES = {"emacs": ["emacs-nox"], "go": ["golang-go"], "javac": ["default-jdk-headless"], "jq": ["jq"]}
+# Their libraries: what each installs, and its Debian package.
 LIBRARIES = {
     "emacs": {"/usr/lib/emacsen-common/packages/install/elpa-websocket": "elpa-websocket"},
     "go": {"/usr/share/gocode/src/github.com/gorilla/websocket": "golang-github-gorilla-websocket-dev"},
@@ -74,14 +76,16 @@ def main() -> int:
     """Set up what is not; the exit code: 0 well, 1 with the fault and its remedy on stderr."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tests", action="store_true", help="install what the tests run too")
-    tests = parser.parse_args().tests
+    parser.add_argument("--faults", action="store_true", help="and what their long form runs besides")
+    args = parser.parse_args()
+    wanted = wanted_programs(long=args.faults)
     try:
-        if not environment_is_ready() or (tests and not tests_are_ready()):
+        if not environment_is_ready() or (args.tests and not tests_are_ready(wanted)):
             with alone():
                 set_up_environment()
-                if tests:
+                if args.tests:
                     set_up_node()
-                    set_up_programs()
+                    set_up_programs(wanted)
     except SetUpError as error:
         print(f"set-up: error: {error}", file=sys.stderr)
         return 1
@@ -176,9 +180,9 @@ def installer(uv: str | None) -> list[str]:
     return [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
-def tests_are_ready() -> bool:
+def tests_are_ready(wanted: dict[str, list[str]]) -> bool:
     """Whether the packages of the tests' locks are installed, and the programs they run."""
-    return all(map(node_is_ready, NODE_LOCKS)) and not missing_programs()
+    return all(map(node_is_ready, NODE_LOCKS)) and not missing_programs(wanted)
 
 
 def node_stamp(lock: Path) -> Path:
@@ -208,35 +212,35 @@ def set_up_node() -> None:
         node_stamp(lock).write_text(key_of(lock, NODE_LOCK))
 
 
-def missing_programs() -> list[str]:
-    """The Debian packages of programs and libraries that are not here, if they could be installed: by root, where there is apt."""
-    wanted, libraries = wanted_programs(), wanted_libraries()
-    if os.geteuid() != 0 or shutil.which("apt-get") is None or stamped(PROGRAMS_STAMP, repr((wanted, libraries))):
+def missing_programs(wanted: dict[str, list[str]]) -> list[str]:
+    """The Debian packages of what is not here, if they could be installed: by root, where there is apt."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None or stamped(PROGRAMS_STAMP, repr(wanted)):
         return []
-    missing = [name for program, names in wanted.items() if shutil.which(program) is None for name in names]
-    return sorted(missing + [name for path, name in libraries.items() if not Path(path).exists()])
+    return sorted(name for program, names in wanted.items() if not is_there(program) for name in names)
 
 
-def wanted_programs() -> dict[str, list[str]]:
-    """The programs that tests run on this machine."""
-    return PROGRAMS if Path("/run/systemd/system").is_dir() else PROGRAMS | SERVICES
+def is_there(program: str) -> bool:
+    """Whether the program is found, or the path of a library is there."""
+    return Path(program).exists() if "/" in program else shutil.which(program) is not None
 
 
-def wanted_libraries() -> dict[str, str]:
-    """What the example clients in this machine's languages need: a path of each library, and its Debian package."""
-    found = [libraries for program, libraries in LIBRARIES.items() if shutil.which(program)]
-    return {path: name for libraries in found for path, name in libraries.items()}
+def wanted_programs(*, long: bool) -> dict[str, list[str]]:
+    """The Debian packages of the programs that tests run on this machine, and of the libraries of its languages."""
+    wanted = PROGRAMS if Path("/run/systemd/system").is_dir() else PROGRAMS | SERVICES
+    wanted = wanted | (LANGUAGES if long else {})
+    for language, libraries in LIBRARIES.items():
+        if language in wanted or is_there(language):
+            wanted = wanted | {path: [name] for path, name in libraries.items()}
+    return wanted
 
 
-def set_up_programs() -> None:
+def set_up_programs(wanted: dict[str, list[str]]) -> None:
     """Install what is missing; without it the tests that need it say why they were skipped."""
-    missing = missing_programs()
+    missing = missing_programs(wanted)
     if not missing:
         return
     report(f"installing {', '.join(missing)} for the tests")
-    PROGRAMS_STAMP.write_text(
-        repr((wanted_programs(), wanted_libraries()))
-    )  # tried once: where it fails it would fail each time, and slowly
+    PROGRAMS_STAMP.write_text(repr(wanted))  # tried once: where it fails it would fail each time, and slowly
     quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}  # in which no service is started
     apt = ["apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
     install = ["install", "--yes", "--no-install-recommends"]
