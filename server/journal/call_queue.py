@@ -19,6 +19,11 @@ GATHER_S = 0.008
 """Calls that can wait are handed over at most so often. A commit costs many times what an event in it costs, so the text of all
 streams within that time is committed together. A reader notices no delay below some 20 ms."""
 
+SHARED_GATHER_S = 0.016
+SHARED_FEW, SHARED_MANY = 4, 16
+"""Where several servers commit to one database, and there are at least so many calls but fewer than so many after `GATHER_S`: how long
+they wait for more. The sessions of one server come in smaller groups then, and it is the database that pays for each commit."""
+
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -38,13 +43,17 @@ class Call(Generic[S]):
 class CallQueue(Generic[S]):
     """A bounded queue of calls. The event loop uses `put` and `close`, the threads `take`, `idle` and `report`."""
 
-    def __init__(self, where: Path | str, group_max: int) -> None:
-        """`where`: the file or the server that the calls go to; it begins every message.
+    def __init__(self, where: Path | str, group_max: int, *, shared: bool = False) -> None:
+        """`where`: the file or the server that the calls go to; it begins every message. `shared`: other servers use it too.
 
         `group_max`: calls that are handed over together. What `take` returns is less than twice as many.
         """
         self.where = where
         self._group_max = group_max
+        self._shared = shared
+        self._enough = group_max
+        """Calls that are handed over as soon as they are gathered."""
+        self._timer: asyncio.Handle | None = None
         self._loop = asyncio.get_running_loop()
         self._waiting = 0
         self._closed = False
@@ -69,18 +78,36 @@ class CallQueue(Generic[S]):
         else:
             self._waiting += 1
             self._gathered.append(Call(operation, waiter))
-            full = len(self._gathered) >= self._group_max
-            if full or not can_wait or self._loop.time() >= self._hand_over_at:
+            if not can_wait or len(self._gathered) >= self._enough:
                 self._hand_over()
-            elif len(self._gathered) == 1:
-                self._loop.call_at(self._hand_over_at, self._hand_over)
+            elif self._timer is None:
+                # At once, that is, with what else comes in this turn of the loop.
+                due = self._loop.time() >= self._hand_over_at
+                self._timer = (
+                    self._loop.call_soon(self._hand_over)
+                    if due
+                    else self._loop.call_at(self._hand_over_at, self._hand_over_or_wait)
+                )
         return waiter
+
+    def _hand_over_or_wait(self) -> None:
+        """Give the gathered calls to the threads, or have them wait for more."""
+        if self._shared and SHARED_FEW <= len(self._gathered) < SHARED_MANY:
+            self._enough = SHARED_MANY
+            self._hand_over_at += SHARED_GATHER_S - GATHER_S
+            self._timer = self._loop.call_at(self._hand_over_at, self._hand_over)
+        else:
+            self._hand_over()
 
     def _unavailable(self, why: str) -> Unavailable:
         return Unavailable(f"{self.where}: {why}", self.where if isinstance(self.where, Path) else None)
 
     def _hand_over(self) -> None:
         """Give the gathered calls to the threads."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._enough = self._group_max
         if self._gathered:
             self._queue.put(self._gathered)
             self._gathered = []

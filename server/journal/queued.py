@@ -85,10 +85,10 @@ class QueuedJournal(Generic[W, R]):
 
     _writer: WriterThread
 
-    def __init__(self, where: Path | str, group_max: int, queries: Queries[R]) -> None:
-        """`where`, `group_max`: see `CallQueue`. The backend starts the threads, and sets `_ended` when they have ended."""
+    def __init__(self, where: Path | str, group_max: int, queries: Queries[R], *, shared: bool = False) -> None:
+        """`where`, `group_max`, `shared`: see `CallQueue`. The backend starts the threads, and sets `_ended` when they have ended."""
         self._queries = queries
-        self._write_queue: CallQueue[W] = CallQueue(where, group_max)
+        self._write_queue: CallQueue[W] = CallQueue(where, group_max, shared=shared)
         self._read_queue: CallQueue[R] = CallQueue(where, 1)
         self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 

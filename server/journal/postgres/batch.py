@@ -37,7 +37,13 @@ _EVENTS = """
 
 _STORED = "SELECT key, (SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::int8) FROM ok"
 
-_FITS = "s.key = i.key AND s.term = i.term AND s.head = i.expected AND NOT s.deleted AND (SELECT epoch FROM meta) = $1"
+_FITS = """
+    s.key BETWEEN i.key AND i.key AND s.term = i.term AND s.head = i.expected AND s.deleted IS NOT TRUE
+    AND (SELECT epoch FROM meta) = $1
+"""
+"""Written so that it can only be done by key. By `s.key = i.key AND NOT s.deleted` the planner might read whole indexes of sessions, as long
+as it believes that there are few, and PostgreSQL keeps such a plan for a minute or more.
+"""
 
 _TEXT = f"""
     WITH item AS (SELECT * FROM {_ITEM}) AS i(key, term, expected, head, size)),
@@ -105,7 +111,10 @@ _WHOLE_TYPES = [*_TEXT_TYPES, *[_B] * 9, _I, _I, _I, _B, _B, _B, _I, _I, _B, _I,
 PREPARE = ((b"append_text", _TEXT.encode(), _TEXT_TYPES), (b"append_whole", _WHOLE.encode(), _WHOLE_TYPES))
 """Name, text and types of the parameters of each statement that a link prepares."""
 
-PLANS = b"SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off"
+PLANS = b"""
+    SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_bitmapscan = off;
+    SET enable_hashjoin = off; SET enable_mergejoin = off
+"""
 """All look-ups are by key, whatever the statistics of a young table say; a plan is made once, not for each batch."""
 
 

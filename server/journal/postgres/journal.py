@@ -130,7 +130,7 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
         notify: bool,
     ) -> None:
         address, read_at, link, appender = opened
-        super().__init__(address.where, threads.GROUP_MAX, queries)
+        super().__init__(address.where, threads.GROUP_MAX, queries, shared=nodes.several)
         self._at_end = at_end
         self._on_epoch: Callable[[], None] | None = None
         self._where = address.where
