@@ -29,13 +29,15 @@ NOW = "2026-11-30T00:00:00.000Z"
 
 class Task(msgspec.Struct, frozen=True):
     """`sessions` that append `events` each, one every `every_ms`; 0: the next as soon as the last is stored. Such a one is not text, so
-    it waits for no company. `read`: events that are stored together, and read back.
+    it waits for no company. `read`: events that are stored together, and read back. `names`: of the sessions, which a task without events
+    made before; none: new ones.
     """
 
     sessions: int
     events: int
     every_ms: float
     read: int = 0
+    names: list[str] = []
 
 
 class Measured(msgspec.Struct, frozen=True):
@@ -46,9 +48,8 @@ class Measured(msgspec.Struct, frozen=True):
     read_ms: float
 
 
-async def append(journal: Journal, lease: Lease, task: Task, took: list[float]) -> None:
-    """One session's events."""
-    began = time.monotonic()
+async def append(journal: Journal, lease: Lease, task: Task, took: list[float], began: float) -> None:
+    """One session's events. `began`: when it began, by the monotonic clock."""
     for seq in range(1, task.events + 1):
         if task.every_ms:
             await asyncio.sleep(max(0.0, began + seq * task.every_ms / 1_000 - time.monotonic()))
@@ -60,10 +61,18 @@ async def append(journal: Journal, lease: Lease, task: Task, took: list[float]) 
 
 async def measure(journal: Journal, task: Task) -> Measured:
     """Sessions of their own for this task."""
-    leases = [await journal.create(_row(os.urandom(16).hex())) for _ in range(task.sessions)]
+    if task.names and not task.events:
+        for name in task.names:
+            await journal.create(_row(name))
+        return Measured(0, 0, 0)
+    leases = [Lease(name, 1) for name in task.names] or [
+        await journal.create(_row(os.urandom(16).hex())) for _ in range(task.sessions)
+    ]
     took: list[float] = []
     before = time.process_time()
-    await asyncio.gather(*(append(journal, lease, task, took) for lease in leases))
+    # Spread over the pause between two events, as models are: none waits for the others.
+    now, apart_s = time.monotonic(), task.every_ms / 1_000 / task.sessions
+    await asyncio.gather(*(append(journal, lease, task, took, now + at * apart_s) for at, lease in enumerate(leases)))
     cpu_s = time.process_time() - before
     return Measured(cpu_s / (task.sessions * task.events) * 1e6, median(took), await read_ms(journal, task.read))
 

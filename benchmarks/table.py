@@ -1,14 +1,16 @@
 """Tables: what was measured, beside its floor and its bound or beside another build, as Markdown. Pure but for `keep`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import msgspec
 
 from benchmarks.statistics import paired_ratio
 
 BEGINS, ENDS = "<!-- the last run begins -->", "<!-- the last run ends -->"
+T = TypeVar("T")
 _HEAD = ("figure", "ours", "floor", "ratio", "bound", "")
 
 
@@ -31,6 +33,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     def verdict(self) -> str:
         """`ok`, `OVER`, or nothing where there is no bound."""
         return "" if self.within is None else "ok" if self.within else "OVER"
+
+
+def beside(
+    figure: str,
+    unit: str,
+    floor_is: str,
+    pairs: Sequence[tuple[T, T]],
+    value: Callable[[T], float],
+    most: float | None,
+) -> Row:
+    """What was measured in pairs with its floor. `value`: of one run; `most`: the bound of the ratio, if there is one."""
+    values = [(value(mine), value(theirs)) for mine, theirs in pairs]
+    ratio = median(mine / theirs for mine, theirs in values)
+    return Row(
+        figure=figure,
+        ours=median(mine for mine, _ in values),
+        unit=unit,
+        floor=median(theirs for _, theirs in values),
+        floor_is=floor_is,
+        ratio=ratio,
+        bound="" if most is None else f"ratio ≤ {most}",
+        within=None if most is None else ratio <= most,
+    )
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,6 +122,9 @@ def test_the_compose_file_names_what_is_there_and_settings_that_are_known() -> N
         volumes = dict(reversed(one.split(":")) for one in services[name]["volumes"])
         assert volumes["/data"] == name and volumes[environment["HOLDFAST_SHARED_FOLDER"]] in compose["volumes"]
     assert "postgres" in image_extras(), "the image has the driver"
+    (user,) = image("host")["USER"]
+    shared = services[nodes[0]]["environment"]["HOLDFAST_SHARED_FOLDER"]
+    assert services["files"]["command"] == ["chown", f"{user}:{user}", shared]
     assert (folder / services["proxy"]["volumes"][0].partition(":")[0]).exists()
     several = (DEPLOY / "nginx" / "nodes.conf").read_text()
     several = re.sub(r"127\.0\.0\.1:786(\d)", r"node\1:7860", several[several.index("map ") :])

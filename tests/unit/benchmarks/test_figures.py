@@ -19,6 +19,7 @@ from benchmarks.figures import (
     page,
     replay,
     startup,
+    two_nodes,
 )
 from benchmarks.processes import Process, ProcessFailed, Reading, configuration, reader, scripted_model, server
 from benchmarks.reader import aiohttp_stream, read
@@ -173,7 +174,9 @@ async def test_a_process_that_ends_too_early_is_named() -> None:
 @in_the_long_form
 async def test_nodes_are_measured_beside_sqlite_and_with_sockets_elsewhere() -> None:
     few = ages.Size(sessions=2, tokens=20, every_ms=5)
-    size = nodes.Size(Task(2, 100, 1), Task(1, 10, 0, read=50), few, takeovers=1, pairs=1)
-    rows = await nodes.measure(size)
-    assert len([row for row in rows if row.ratio]) == 6 and all(row.ours > 0 for row in rows)
+    two = two_nodes.Size(few, sessions_a_core=2, takeovers=1, pairs=1)
+    rows = await nodes.measure(nodes.Size(Task(2, 100, 1), Task(1, 10, 0, read=50), pairs=1, two=two))
+    assert len([row for row in rows if row.ratio]) == 8 and all(row.ours > 0 for row in rows)
+    assert all(row.bound and row.within is not None for row in rows), "the table of the bounds is whole"
+    assert by_figure(rows, "followed at another node").unit == "µs"
     assert by_figure(rows, "kill -9").unit == "s"
