@@ -57,6 +57,10 @@ async def test_files_that_were_added_are_named_to_the_model(tabs: Tabs, tmp_path
         await expect(at.chat.answers).to_have_text("I see it.")
         await expect(added).to_be_hidden()
         assert at.model.requests[0].last_user_text.endswith("(In the workspace: `a.csv`)")
+        await expect(at.chat.messages.first).to_contain_text("(In the workspace: `a.csv`)")
+        async with at.chat.page.expect_download() as taken:
+            await at.chat.messages.first.get_by_role("link", name="a.csv").click()
+        assert (await taken.value).suggested_filename == "a.csv"
 
 
 @in_the_long_form

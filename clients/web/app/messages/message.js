@@ -59,7 +59,7 @@ export function UserMessage({ row, conversation }) {
     <h2 class="hidden">You</h2>
     ${editing
       ? html`<${EditForm} row=${row} conversation=${conversation} />`
-      : html`<${Bubble} text=${row.text} memory=${conversation.opened} name=${`${row.key}/whole`} />
+      : html`<${Bubble} text=${row.text} memory=${conversation.opened} name=${`${row.key}/whole`} fileLink=${(/** @type {string} */ path) => conversation.fileLink(path)} />
           <${ShownImages} images=${row.images} conversation=${conversation} />
           <div class="actions">
             <${InputTime} id=${row.key.slice("input-".length)} conversation=${conversation} />
@@ -125,7 +125,7 @@ const WAITING = { queue: "waits for its turn", steer: "joins the running turn", 
 export function WaitingMessage({ row, conversation }) {
   return html`<div class="message user waiting" data-state=${row.kind === "failed" ? "failed" : row.when}>
     <h2 class="hidden">You</h2>
-    <${Bubble} text=${row.text} memory=${conversation.opened} name=${`${row.key}/whole`} />
+    <${Bubble} text=${row.text} memory=${conversation.opened} name=${`${row.key}/whole`} fileLink=${(/** @type {string} */ path) => conversation.fileLink(path)} />
     <${ShownImages} images=${row.images} conversation=${conversation} />
     ${row.kind === "waiting"
       ? html`<p class="faint">${WAITING[row.when]}</p>`
