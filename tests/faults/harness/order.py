@@ -11,7 +11,7 @@ Act = Literal["kill", "stop"]
 class Failpoint(msgspec.Struct, frozen=True):
     """At the `at`-th call (from 1) of an operation, before or after it, the process kills or stops itself.
 
-    `call` is a key of `failpoints.POINTS`.
+    `call` is a key of `failpoints.POINTS`, or of `ON_POSTGRES`.
     """
 
     call: str

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import importlib
 import os
 import signal
 from collections import Counter
@@ -37,19 +38,39 @@ POINTS: dict[str, tuple[type | ModuleType, str]] = {
     "restore_remove": (restoring, "_remove"),
     "restore_put": (restoring, "_put"),
 }
+ON_POSTGRES = {
+    "store": "server.journal.postgres.journal:PostgresJournal.append",
+    "take": "server.journal.postgres.transactions:Transactions.acquire",
+    "give_back": "server.journal.postgres.transactions:Transactions.release",
+    # It counts when it has declared a node dead, and otherwise not.
+    "declare": "server.journal.postgres.membership:declare",
+}
+"""The same of a journal on PostgreSQL, which is imported only where one of these is named."""
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 def install(failpoints: Sequence[Failpoint], calls: Path) -> None:
     """Count every operation of `POINTS` in the file `calls`, and act at the failpoints."""
-    unknown = {point.call for point in failpoints} - POINTS.keys()
+    named = {point.call for point in failpoints}
+    points = POINTS | {name: _found(path) for name, path in ON_POSTGRES.items() if name in named}
+    unknown = named - points.keys()
     if unknown:
         raise ValueError(f"no such failpoint: {', '.join(sorted(unknown))}")
     log = os.open(calls, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     counts: Counter[str] = Counter()
-    for name, (owner, method) in POINTS.items():
+    for name, (owner, method) in points.items():
         mine = {(point.when, point.at): SIGNALS[point.act] for point in failpoints if point.call == name}
         setattr(owner, method, _watched(getattr(owner, method), name, counts, log, mine))
+
+
+def _found(path: str) -> tuple[type | ModuleType, str]:
+    """What has the operation, and its name there."""
+    module, _, name = path.partition(":")
+    holder: Any = importlib.import_module(module)
+    *within, method = name.split(".")
+    for part in within:
+        holder = getattr(holder, part)
+    return holder, method
 
 
 def _watched(
@@ -81,6 +102,17 @@ def _watched(
             return result
 
         return waiting
+
+    if name == "declare":
+
+        @functools.wraps(original)
+        def finding(*args: Any, **kwargs: Any) -> Any:
+            found = original(*args, **kwargs)
+            if found:
+                act(begin(), "after")
+            return found
+
+        return finding
 
     @functools.wraps(original)
     def blocking(*args: Any, **kwargs: Any) -> Any:

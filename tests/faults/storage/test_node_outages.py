@@ -1,22 +1,29 @@
-"""Outages of the database that two nodes share: one is cut off in one direction, what one listens on is half open, the disk is full. What
-clients saw is looked up.
+"""Outages of the database that two nodes share: one is cut off, in one direction or both, or slow; what one listens on is half open; the
+database stops, can only be read, or its disk is full. What clients saw is looked up.
 """
 
 import contextlib
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from protocol import codes
+from protocol import codec, codes
+from protocol import events as ev
+from protocol.submissions import Interrupt
+from tests.faults.harness.follower import Follower
 from tests.faults.harness.lengths import in_the_long_form
-from tests.faults.harness.watched import Watched
+from tests.faults.harness.watched import Watched, texts
 from tests.faults.process.disks import fill, small_disk
-from tests.faults.process.process import Zygote
+from tests.faults.process.process import ServerProcess, Zygote
 from tests.faults.storage.test_nodes import answer, servers
 from tests.support.models.scripted_model import ScriptedModel
+from tests.support.network.http_client import http_client
 from tests.support.network.tcp_link import Direction
 from tests.support.network.tcp_proxy import TcpProxy
 from tests.support.polling import eventually
@@ -24,6 +31,8 @@ from tests.support.postgres.databases import Databases
 from tests.support.postgres.server import PostgresServer
 
 LISTENS = "SELECT client_port FROM pg_stat_activity WHERE application_name LIKE '% listen' AND client_port > 0"
+
+SAID = 8
 
 
 @contextlib.asynccontextmanager
@@ -40,9 +49,9 @@ async def first_by_proxy(
         yield proxy, Watched(a, b)
 
 
-@pytest.mark.parametrize("direction", ["up", pytest.param("down", marks=in_the_long_form)])
-async def test_a_node_that_is_cut_off_one_way_loses_its_sessions_and_nothing_that_was_seen(
-    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, direction: Direction
+@pytest.mark.parametrize("how", ["up", *(pytest.param(one, marks=in_the_long_form) for one in ("down", "reset"))])
+async def test_a_node_that_is_cut_off_one_way_or_both_loses_its_sessions_and_nothing_that_was_seen(
+    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, how: Direction | Literal["reset"]
 ) -> None:
     async with first_by_proxy(zygote, tmp_path, tcp_server, tcp_database) as (proxy, session):
         await session.begin(at=0)
@@ -50,14 +59,107 @@ async def test_a_node_that_is_cut_off_one_way_loses_its_sessions_and_nothing_tha
         await session.until_seen_in_part("Once upon")
         await session.say(1, "and then?")
         await session.followers[0].until(lambda: bool(session.followers[0].view.queued))
-        proxy.blackhole(direction)
+        if how == "reset":
+            await proxy.refuse()
+            await proxy.cut()
+        else:
+            proxy.blackhole(how)
         await session.until_seen(1, "Once upon", "They lived.")
         proxy.flow()
+        await proxy.accept()
         await session.until_seen(0, "Once upon", "They lived.")
         await session.say(0, "back?")
         for at in (0, 1):
             await session.until_seen(at, "Once upon", "They lived.", "They lived.")
         assert await session.check(Databases(tcp_server.url), tcp_database)
+
+
+@in_the_long_form
+async def test_a_node_whose_database_is_slow_keeps_its_sessions(
+    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str
+) -> None:
+    async with first_by_proxy(zygote, tmp_path, tcp_server, tcp_database) as (proxy, session):
+        await session.begin(at=0)
+        proxy.delay(0.03)
+        await session.say(0, "tell")
+        await session.until_seen_in_part("Once upon")
+        for number in range(SAID):  # for some leases: each takes its way through the database several times
+            await session.say(1, f"and then? {number}")
+        await session.followers[1].send(Interrupt(id="stop"))
+        for at in (0, 1):
+            await session.until_seen(at, "Once upon", *["They lived."] * SAID)
+            assert [one.reason for one in ends(session.followers[at])] == ["user"]
+        assert await session.check(Databases(tcp_server.url), tcp_database)
+
+
+@in_the_long_form
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
+@pytest.mark.parametrize("longer", [False, True], ids=["shorter", "longer"])
+async def test_a_database_that_stops_ends_turns_if_it_is_away_for_longer_than_the_lease(
+    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, how: signal.Signals, longer: bool
+) -> None:
+    urls = tcp_server.url_of(tcp_database), tcp_server.url_of(tcp_database)
+    async with ScriptedModel(answer, allow_complaints=True) as model, servers(zygote, tmp_path, urls, model) as nodes:
+        session = Watched(*nodes)
+        await session.begin(at=0)
+        await session.say(1, "tell")
+        await session.until_seen_in_part("Once upon")
+        tcp_server.stop(how)
+        if longer:
+            for one in nodes:
+                await eventually(partial(ready, one, 503))
+        tcp_server.start()
+        for one in nodes:
+            await eventually(partial(ready, one, 200))
+        if not longer:
+            await session.say(1, "and then?")
+            assert session.followers[1].view.turn_id, "it still runs"
+            await session.followers[1].send(Interrupt(id="stop"))
+        for at in (0, 1):
+            await session.until_at_rest(at)
+            assert [one.reason for one in ends(session.followers[at])] == ["restart" if longer else "user"]
+        await session.say(0, "hello")
+        for at in (0, 1):
+            await session.until_at_rest(at)
+            assert texts(session.followers[at].view)[0] == "Once upon"
+        assert await session.check(Databases(tcp_server.url), tcp_database)
+
+
+@in_the_long_form
+async def test_a_primary_that_becomes_read_only_ends_turns_and_all_goes_on_once_it_can_be_written(
+    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str
+) -> None:
+    databases = Databases(tcp_server.url)
+    urls = tcp_server.url_of(tcp_database), tcp_server.url_of(tcp_database)
+    async with ScriptedModel(answer, allow_complaints=True) as model, servers(zygote, tmp_path, urls, model) as nodes:
+        session = Watched(*nodes)
+        await session.begin(at=0)
+        await session.say(1, "tell")
+        await session.until_seen_in_part("Once upon")
+        databases.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        databases.execute("SELECT pg_reload_conf()")
+        try:
+            for one in nodes:
+                await eventually(partial(ready, one, 503))
+        finally:
+            databases.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            databases.execute("SELECT pg_reload_conf()")
+        await session.say(0, "hello")
+        for at in (0, 1):
+            await session.until_seen(at, "Once upon", "They lived.")
+            assert [one.reason for one in ends(session.followers[at])] == ["restart"]
+        assert await session.check(databases, tcp_database)
+
+
+async def ready(node: ServerProcess, status: int) -> bool:
+    async with http_client(node.http) as http:
+        return (await http.get("/readyz")).status_code == status
+
+
+def ends(follower: Follower) -> list[ev.Interrupted]:
+    """The turns that were cut short, as this client saw it."""
+    seen = [codec.decode_event(data) for data in follower.seen]
+    return [one for one in seen if isinstance(one, ev.Interrupted)]
 
 
 async def test_a_node_whose_listening_connection_is_half_open_misses_nothing_and_listens_anew(

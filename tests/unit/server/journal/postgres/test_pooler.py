@@ -1,6 +1,7 @@
 """Poolers: a server reads through one, and goes past it for the lock that keeps others out and all that belongs to a connection."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
@@ -19,6 +21,10 @@ from server.journal.postgres.errors import CannotStart
 from server.journal.postgres.journal import open_postgres
 from server.journal.postgres.lock import connection_name
 from tests.faults.harness.lengths import in_the_long_form
+from tests.faults.harness.watched import Watched
+from tests.faults.process.process import ServerProcess, Zygote
+from tests.faults.storage.test_nodes import answer, node
+from tests.support.models.scripted_model import ScriptedModel
 from tests.support.network.ports import free_port
 from tests.support.polling import eventually
 from tests.support.postgres.databases import Databases
@@ -114,6 +120,37 @@ async def test_past_a_pooler_it_writes_and_through_it_it_reads(pooled: Pooled) -
         await journal.append(item(lease, 20, "stored all the same"))
     finally:
         await journal.aclose()
+
+
+@in_the_long_form
+@with_pgbouncer
+@pytest.mark.parametrize("pooled", ["transaction"], indirect=True)
+async def test_servers_that_read_through_a_pooler_lose_nothing_that_clients_saw_when_one_of_them_is_lost(
+    pooled: Pooled, zygote: Zygote, tmp_path: Path
+) -> None:
+    await answers(pooled.url)
+    async with contextlib.AsyncExitStack() as ends:
+        model = await ends.enter_async_context(ScriptedModel(answer, allow_complaints=True))
+        made = []
+        for name in "ab":
+            settings = node(tmp_path / name / "data", model, pooled.url)
+            journal = msgspec.structs.replace(settings.journal, direct_url=pooled.direct)
+            server = ServerProcess(zygote, tmp_path / name, msgspec.structs.replace(settings, journal=journal))
+            made.append(await ends.enter_async_context(server))
+            await server.start()
+        session = Watched(made[0], made[1])
+        await session.begin(at=0)
+        await session.say(1, "hello")
+        await session.say(1, "tell")
+        await session.until_seen_in_part("Once upon")
+        await made[0].kill()
+        await session.until_seen(1, "They lived.", "Once upon")
+        await made[0].start()
+        await session.come_back(0)
+        await session.say(0, "and again?")
+        for at in (0, 1):
+            await session.until_seen(at, "They lived.", "Once upon", "They lived.")
+        assert await session.check(Databases(pooled.direct), "postgres")
 
 
 async def test_past_a_pooler_go_the_lock_the_beat_and_words_and_only_readers_go_through_it(

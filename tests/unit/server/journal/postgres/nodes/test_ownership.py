@@ -121,6 +121,25 @@ async def test_a_node_that_was_declared_dead_drops_its_sessions_and_goes_on_as_a
             await a.acquire("s")
 
 
+async def test_two_that_start_at_once_on_an_empty_database_make_one_journal_of_it(
+    postgres: Databases, database: str
+) -> None:
+    assert database, "which lets servers start on a server of the tests"
+    name = postgres.make(empty=True)
+    try:
+        nodes = NodesSettings(several=True, lease_s=30.0)
+        opened = [open_postgres(postgres.url_of(name), nodes=nodes) for _ in range(2)]
+        first, second = await asyncio.gather(*opened)
+        assert first.epoch == second.epoch
+        assert len(await nodes_of(first).everybody()) == 2
+        await begin(first, "s", "one")
+        assert [record.seq for record in await second.read("s", 0)] == [1]
+        for journal in (first, second):
+            await journal.aclose()
+    finally:
+        postgres.drop(name)
+
+
 async def test_a_server_that_is_alone_and_several_do_not_share_a_database(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
