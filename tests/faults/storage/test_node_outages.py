@@ -49,9 +49,15 @@ async def first_by_proxy(
         yield proxy, Watched(a, b)
 
 
-@pytest.mark.parametrize("how", ["up", *(pytest.param(one, marks=in_the_long_form) for one in ("down", "reset"))])
+@pytest.mark.parametrize(
+    "how", ["up", *(pytest.param(one, marks=in_the_long_form) for one in ("down", "both ways", "reset"))]
+)
 async def test_a_node_that_is_cut_off_one_way_or_both_loses_its_sessions_and_nothing_that_was_seen(
-    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, how: Direction | Literal["reset"]
+    zygote: Zygote,
+    tmp_path: Path,
+    tcp_server: PostgresServer,
+    tcp_database: str,
+    how: Direction | Literal["both ways", "reset"],
 ) -> None:
     async with first_by_proxy(zygote, tmp_path, tcp_server, tcp_database) as (proxy, session):
         await session.begin(at=0)
@@ -63,7 +69,7 @@ async def test_a_node_that_is_cut_off_one_way_or_both_loses_its_sessions_and_not
             await proxy.refuse()
             await proxy.cut()
         else:
-            proxy.blackhole(how)
+            proxy.blackhole(None if how == "both ways" else how)
         await session.until_seen(1, "Once upon", "They lived.")
         proxy.flow()
         await proxy.accept()
@@ -162,15 +168,19 @@ def ends(follower: Follower) -> list[ev.Interrupted]:
     return [one for one in seen if isinstance(one, ev.Interrupted)]
 
 
-async def test_a_node_whose_listening_connection_is_half_open_misses_nothing_and_listens_anew(
-    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str
+@pytest.mark.parametrize("how", ["half open", pytest.param("cut", marks=in_the_long_form)])
+async def test_a_node_whose_listening_connection_is_half_open_or_cut_misses_nothing_and_listens_anew(
+    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, how: str
 ) -> None:
     databases = Databases(tcp_server.url)
     async with first_by_proxy(zygote, tmp_path, tcp_server, tcp_database) as (proxy, session):
         await session.begin(at=1)
         ((port,),) = databases.execute(LISTENS, tcp_database)
         (listening,) = [link for link in proxy.links if link.port == port]
-        proxy.blackhole(link=listening)
+        if how == "cut":
+            await proxy.cut(listening)
+        else:
+            proxy.blackhole(link=listening)
         await session.say(1, "hello")
         await session.until_seen(0, "They lived.")
         await session.say(0, "and again?")
