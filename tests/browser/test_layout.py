@@ -172,3 +172,15 @@ async def test_on_a_phone_names_and_buttons_stay_whole_and_risks_are_seen_in_the
         await at.chat.button("Files").click()
         for name in ("Show notes/of-today.md", "Delete notes/of-today.md…"):
             assert (await at.chat.button(name).bounding_box() or {"height": 0})["height"] <= 36
+        await at.chat.button("Close").tap()
+        # In another session the header says that this one waits; Enter makes a new line there.
+        await at.chat.button("Sessions").tap()
+        await at.chat.button("New session").tap()
+        await expect(at.chat.button("Sessions: 1 waits for you")).to_be_visible()
+        sign = "(button) => getComputedStyle(button, '::after').backgroundColor"
+        ground = await page.locator(".header").evaluate("(header) => getComputedStyle(header).backgroundColor")
+        assert await at.chat.button("Sessions: 1 waits for you").evaluate(sign) not in {ground, "rgba(0, 0, 0, 0)"}
+        await at.chat.field.press_sequentially("a")
+        await at.chat.field.press("Enter")
+        await at.chat.field.press_sequentially("b")
+        await expect(at.chat.field).to_have_value("a\nb")

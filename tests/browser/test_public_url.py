@@ -42,6 +42,9 @@ async def test_all_of_the_page_works_below_a_path(tabs: Tabs, tmp_path: Path) ->
             assert await chat.page.context.cookies(f"http://127.0.0.1:{port}/hub/user/bob") == []
             scope = await chat.page.evaluate("navigator.serviceWorker.ready.then((worker) => worker.scope)")
             assert scope == f"{url}/", "the worker is for the page, not for what else the host has"
+            devtools = await chat.page.context.new_cdp_session(chat.page)
+            app = await devtools.send("Page.getAppManifest")
+            assert (app["errors"], app["manifest"]["startUrl"], app["manifest"]["scope"]) == ([], f"{url}/", f"{url}/")
             tabs.check()
             tabs.expects("status of 401", NETWORK)
             await chat.button("Log out").click()
