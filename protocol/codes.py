@@ -1,7 +1,8 @@
 """Codes: every code of a refusal, an error, a close or an HTTP denial, what it means, and what the client does then."""
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
+
+import msgspec
 
 
 class Code(NamedTuple):
@@ -153,8 +154,7 @@ CLOSES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CloseReason:
+class CloseReason(msgspec.Struct, frozen=True):
     """Why a websocket is closed: the two fields of a close frame (RFC 6455, section 5.5.1).
 
     `code` is a status code: one of `CLOSES`, or one that RFC 6455 (section 7.4.1) defines.

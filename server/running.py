@@ -5,7 +5,6 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import msgspec
 
@@ -64,8 +63,7 @@ LOAD_AFTER_S = 1.0
 and from its first clients. A turn that comes earlier loads it."""
 
 
-@dataclass(frozen=True)
-class Parts:
+class Parts(msgspec.Struct, frozen=True):
     """What exists before a server runs, and after it."""
 
     settings: Settings
@@ -105,8 +103,7 @@ def offered(choice: ModelChoice, models: Models) -> list[str]:
     return list(dict.fromkeys([choice.model, *models.catalog.names]))
 
 
-@dataclass
-class RunningServer:
+class RunningServer(msgspec.Struct):
     """A server between its start and its end."""
 
     manager: SessionManager

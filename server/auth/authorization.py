@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cached_property
 from typing import Final, Literal
 
 import msgspec
@@ -42,13 +43,36 @@ class AccessRules:
     """What each path needs. A path without a rule needs credentials: they come before the answer that it is not there."""
 
     def __init__(self, http: Iterable[Rule], websocket: Iterable[Rule]) -> None:
-        self._http = [(_pattern(rule.path), rule) for rule in http]
-        self._websocket = [(_pattern(rule.path), rule) for rule in websocket]
+        self._http = [_RuledPath(rule) for rule in http]
+        self._websocket = [_RuledPath(rule) for rule in websocket]
 
     def rule_of(self, path: str, *, websocket: bool) -> Rule:
         """What a request, or the upgrade to a websocket, of this path needs."""
         rules = self._websocket if websocket else self._http
-        return next((rule for pattern, rule in rules if pattern.fullmatch(path)), Rule(path, "anyone"))
+        return next((ruled.rule for ruled in rules if ruled.fits(path)), Rule(path, "anyone"))
+
+
+class _RuledPath:
+    """A rule and the paths that it is for. Its pattern is compiled for the first path that begins as it does: a start needs few."""
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self._begin, name, _ = rule.path.partition("{")
+        self._has_names = bool(name)
+
+    def fits(self, path: str) -> bool:
+        """Whether the rule is for this path."""
+        if not self._has_names:
+            return path == self._begin
+        return path.startswith(self._begin) and self._pattern.fullmatch(path) is not None
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        parts = re.split(r"\{\w+(:path)?\}", self.rule.path)
+        pattern = re.escape(parts[0])
+        for kind, text in zip(parts[1::2], parts[2::2], strict=True):
+            pattern += (".*" if kind else "[^/]+") + re.escape(text)
+        return re.compile(pattern, re.DOTALL)
 
 
 def check_need(principal: Principal, need: Need) -> HTTPRefusal | None:
@@ -67,11 +91,3 @@ def refuse_submission(level: AccessLevel, submission: Submission) -> str | None:
     if level == "owner" or (level == "drive" and not isinstance(submission, OWNER_ONLY)):
         return None
     return READ_ONLY if level == "read" else "only the session's owner may do that"
-
-
-def _pattern(path: str) -> re.Pattern[str]:
-    parts = re.split(r"\{\w+(:path)?\}", path)
-    pattern = re.escape(parts[0])
-    for kind, text in zip(parts[1::2], parts[2::2], strict=True):
-        pattern += (".*" if kind else "[^/]+") + re.escape(text)
-    return re.compile(pattern, re.DOTALL)

@@ -6,10 +6,11 @@ import logging
 import math
 import tempfile
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO
+
+import msgspec
 
 from agent.hub.dataset_upload import DatasetFile, upload_to_private_dataset
 from agent.hub.errors import HubError
@@ -49,8 +50,7 @@ RETRY_MAX_S = 3_600.0
 """The longest such pause: an outage of the Hub costs one try an hour for each session."""
 
 
-@dataclass
-class OwnerPause:
+class OwnerPause(msgspec.Struct):
     """An owner whose sessions are not tried until a time of the loop, or until another token of the owner is known.
 
     `row`: the session that failed. `token`: a digest of the token that failed; empty if there was none.

@@ -1,7 +1,5 @@
 """Session access: what a principal may do with a session."""
 
-from dataclasses import dataclass
-
 import msgspec
 
 from protocol.content import AccessLevel
@@ -11,8 +9,7 @@ from server.sessions.errors import SessionNotFound
 from server.sessions.registry import SessionRegistry
 
 
-@dataclass(frozen=True, slots=True)
-class SessionAccess:
+class SessionAccess(msgspec.Struct, frozen=True):
     """A principal that may use a session.
 
     `row`: of the session. `level`: what the principal may do. `principal`: who they are in this session: a guest, if it

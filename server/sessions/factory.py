@@ -1,7 +1,6 @@
 """Session factory: makes the parts that a session works with when it is activated."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -24,8 +23,7 @@ from server.telemetry.session_observer import Observer
 INSTRUCTIONS_INTRO = "The user's instructions for all their conversations:\n\n"
 
 
-@dataclass(frozen=True, slots=True)
-class SessionParts:
+class SessionParts(msgspec.Struct, frozen=True):
     """What one active session works with; made anew at each activation."""
 
     models: ModelCalls
@@ -35,8 +33,7 @@ class SessionParts:
     spoken: Callable[[], int]
 
 
-@dataclass(frozen=True, slots=True)
-class SessionFactory:
+class SessionFactory(msgspec.Struct, frozen=True):
     """Makes a session's parts.
 
     `models_for`: the model client for a Hugging Face token and the session it is for. `given`: the MCP servers that the
@@ -110,8 +107,7 @@ def _told(system_prompt: str, instructions: str) -> str:
     return "\n\n".join(part for part in (system_prompt, instructions and INSTRUCTIONS_INTRO + instructions) if part)
 
 
-@dataclass(frozen=True, slots=True)
-class SessionServices:
+class SessionServices(msgspec.Struct, frozen=True):
     """What all sessions of a server share.
 
     `factory`: makes the parts of a session. `default_model`: the model of a session that chose none. `on_end`: called

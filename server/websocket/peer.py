@@ -1,8 +1,8 @@
 """Peer: the client's side of a connection, and what all connections of a server share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+import msgspec
 from starlette.types import Receive, Send
 
 from protocol.limits import Limits
@@ -14,8 +14,7 @@ from server.websocket.size_warnings import SizeWarnings
 from server.websocket.snapshots import SnapshotPool
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(msgspec.Struct, frozen=True):
     """The client's side of a connection: what the ASGI server gives for it, how its frames are encoded, and what it asks for."""
 
     receive: Receive
@@ -25,8 +24,7 @@ class Peer:
     options: SocketOptions
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionContext:
+class ConnectionContext(msgspec.Struct, frozen=True):
     """What all connections of a server share. `is_demo`: whether the built-in demo answers under this model name."""
 
     journal: Journal

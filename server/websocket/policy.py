@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+import msgspec
 from msgspec import UNSET, UnsetType
 
 from agent.session.messages import SubmissionRefusal
@@ -26,8 +26,7 @@ LARGE_BYTES_BURST = 4_194_304
 """Bytes of larger messages that one user sends without a delay: four of the largest."""
 
 
-@dataclass(frozen=True, slots=True)
-class SubmissionPolicy:
+class SubmissionPolicy(msgspec.Struct, frozen=True):
     """What one client may do: its access to the session, and the rate limits of its user over all their sockets.
 
     `rates`: submissions. `bytes`: bytes of large messages. `per_minute`: the limit of `rates`, for the message of a refusal.

@@ -3,8 +3,9 @@
 import asyncio
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import cast
+
+import msgspec
 
 from protocol import codec
 from server.sessions.ports.broadcaster import Cursor, LargeEvent, TailEvent
@@ -23,8 +24,7 @@ TURN_COMPLETE, FINAL_RESPONSE = b'{"type":"turn_complete"', b',"final_response":
 """How the JSON of this event begins, and what stands before its last field. Within a text the quotes would be escaped."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(msgspec.Struct, frozen=True):
     """In what form a socket gets its frames.
 
     `binary`: as MessagePack, else as JSON. `most`: bytes of its largest message. `parts_most`: the same for the parts of what is

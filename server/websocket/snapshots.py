@@ -10,7 +10,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+
+import msgspec
 
 from protocol.view import View
 from server.sessions.ports.port import Standing, standing
@@ -49,8 +50,7 @@ SESSIONS_MAX = 4_096
 """Sessions whose pause is remembered, the longest unused forgotten first: some 200 bytes each."""
 
 
-@dataclass(slots=True)
-class EncodedSnapshot:
+class EncodedSnapshot(msgspec.Struct):
     """One encoded snapshot and what follows it. `seq`: its position. `account`: whose socket was the first to be sent it.
 
     `standing`: what the session is in it. `readers`: how many are sent it. `kept`: for a while, though nobody may be.
@@ -69,8 +69,7 @@ class EncodedSnapshot:
         return sum(map(len, self.frames))
 
 
-@dataclass(slots=True)
-class _Session:
+class _Session(msgspec.Struct):
     """What is known of one session and encoding. `pause_until`: when the next may be encoded (monotonic)."""
 
     newest: EncodedSnapshot | None = None

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+import msgspec
 
 from agent.models.calls.counting import Answered
 from agent.models.errors import ModelErrorCode, model_error
@@ -51,11 +52,10 @@ OUTPUT_CHARS_MAX = 1_000_000
 """Code points of text, reasoning and tool calls in one answer; then the call fails. No model's longest answer has as many."""
 
 
-@dataclass
-class _Call:
+class _Call(msgspec.Struct):
     id: str = ""
     name: str = ""
-    arguments: list[str] = field(default_factory=list)
+    arguments: list[str] = []
     signature: str = ""
 
 

@@ -1,15 +1,15 @@
 """Node counts: what happened at this node since its start, for metrics. Each is written in one thread alone."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 
 def _unobserved(seconds: float) -> None:
     """Nobody watches it."""
 
 
-@dataclass
-class NodeCounts:
+class NodeCounts(msgspec.Struct):
     """`takeovers`: sessions with work or submissions that waited, taken here because no living node owned them. `fenced`: sessions
     stopped here because the lease was over, or another node had declared this one dead. `declared_dead`: nodes that this one declared
     dead. `reconnects`: of the connection that writes. `notify_missed`: sessions of which more was found stored than had been told.
