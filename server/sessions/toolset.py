@@ -188,7 +188,7 @@ class ToolsetFactory:
         return ToolRouter(
             tools,
             sources=[mcp] if mcp is not None else [],
-            closers=[sandbox.close],
+            closers=[*dict.fromkeys([sandbox.close, saving.close])],
             max_output_tokens=turn.tool_output_max_tokens,
             timeout_s=turn.tool_timeout_s,
             redactor=redactor,

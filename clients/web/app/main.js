@@ -126,6 +126,15 @@ function Skip({ to, children }) {
   return html`<a class="skip" href=${to.startsWith("#") ? to : "#"} onClick=${skip}>${children}</a>`;
 }
 
+/** The page is whole: how often it was loaded before counts no more. */
+function forgetLoads() {
+  try {
+    sessionStorage.removeItem("holdfast-page-loads");
+  } catch {
+    return; // a browser that keeps nothing
+  }
+}
+
 /** Whether a style came. @param {Element} link */
 function hasRules(link) {
   try {
@@ -155,7 +164,7 @@ async function begin() {
   }
 }
 // A style of which the server has another version, as behind a proxy while servers are replaced one after the other: the page is loaded again.
-if ([...document.querySelectorAll("link[rel=stylesheet]")].every(hasRules)) sessionStorage.removeItem("holdfast-page-loads");
+if ([...document.querySelectorAll("link[rel=stylesheet]")].every(hasRules)) forgetLoads();
 else if ((await import("../other-version.js")).again) await new Promise(() => {});
 keepPage();
 await begin();

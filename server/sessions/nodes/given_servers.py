@@ -68,7 +68,7 @@ class GivenServers:
             return taken
         kept, refused = self._own.judge(servers, may_run=may_run)
         self._learn(kept)
-        if kept == await self.of(session_id):
+        if kept == await self._stored(session_id):
             return Taken(refused)
         stored = Stored(session_id, {name: dict(servers[name]) for name in kept})
         sealed = self._cipher.encrypt(msgspec.json.encode(stored)) if kept else b""
@@ -82,8 +82,11 @@ class GivenServers:
 
     async def of(self, session_id: str) -> Mapping[str, McpServer]:
         """The session's servers. Those that this server would refuse are left out. Raises `Unavailable`."""
-        if self._nodes is None:
-            return self._own.of(session_id)
+        return self._own.of(session_id) if self._nodes is None else await self._stored(session_id) or {}
+
+    async def _stored(self, session_id: str) -> Mapping[str, McpServer] | None:
+        """Those in the database; None: they cannot be read."""
+        assert self._nodes is not None
         sealed = await self._nodes.given(session_id)
         if not sealed:
             return {}
@@ -94,7 +97,7 @@ class GivenServers:
                 "session %s: its client's MCP servers were kept with another auth.secret: they must be given again",
                 session_id,
             )
-            return {}
+            return None
         kept, refused = self._own.judge(stored.servers, may_run=self._programs)
         if refused:
             log.info("session %s: MCP servers of its client are left out here: %s", session_id, refused)

@@ -14,6 +14,7 @@ from tests.support.live import Live
 from tests.support.models.scripted_model import Answer, Call, Request, ScriptedModel, calls, text
 from tests.support.network.http_client import http_client
 from tests.support.polling import eventually
+from tests.support.postgres.elsewhere import SECRET as SECRET_OF_ALL
 from tests.unit.agent.tools.mcp.servers import PLAIN, odd
 from tests.unit.server.sessions.nodes.two import two
 
@@ -87,13 +88,16 @@ async def test_what_another_secret_or_another_session_was_given_is_not_read_and_
         assert nodes is not None
         session_id = made["session_id"]
 
-        async def read(secret: str, session_id: str = session_id, **auth: Any) -> list[str]:
+        def given_at(secret: str, **auth: Any) -> GivenServers:
             base = settings_for(tmp_path, auth={"local_token": True, **auth, "secret": secret})
             given = GivenServers(base, KnownSecrets(base, {}))
             given.share(nodes)
-            return sorted(await given.of(session_id))
+            return given
 
-        same = "the same at each of the servers of a test"
+        async def read(secret: str, session_id: str = session_id, **auth: Any) -> list[str]:
+            return sorted(await given_at(secret, **auth).of(session_id))
+
+        same = SECRET_OF_ALL
         assert await read(same) == ["shop", "web"]
         assert await read(same, mode="tokens") == ["web"]
         assert await read("another one than that of the servers") == []
@@ -103,3 +107,5 @@ async def test_what_another_secret_or_another_session_was_given_is_not_read_and_
                 "UPDATE given SET session = (SELECT key FROM sessions WHERE session_id = %s)", (other.encode(),)
             )
         assert await read(same, other) == []
+        assert (await given_at("another").give(other, {}, by_token=True)).changed
+        assert kept(database) == [], "what cannot be read can be let go"
