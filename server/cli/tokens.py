@@ -102,6 +102,8 @@ def _list(args: argparse.Namespace, tokens: TokenList) -> int:
         (kept.id, kept.user, ",".join(kept.rights), _day(kept.created_at), _until(kept, now), kept.note)
         for kept in tokens.all()
     ]
+    if len(rows) == 1:
+        print(f"there are no tokens in {tokens.where}", file=sys.stderr)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -164,6 +164,8 @@ async def test_the_command_makes_lists_and_revokes_tokens(tmp_path: Path) -> Non
     assert (await run(HOLDFAST, "token", "revoke", token_id, *data))[0] == 0
     code, out, err = await run(HOLDFAST, "token", "revoke", token_id, *data)
     assert (code, out) == (1, "") and "there is no token" in err
+    code, listed, err = await run(HOLDFAST, "token", "list", *data)
+    assert (code, len(listed.splitlines())) == (0, 1) and f"there are no tokens in {tmp_path}" in err
 
 
 async def test_tokens_made_concurrently_are_all_stored(tmp_path: Path) -> None:

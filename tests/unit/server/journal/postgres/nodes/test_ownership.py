@@ -17,8 +17,9 @@ from tests.support.polling import eventually
 from tests.support.postgres.databases import Databases
 from tests.unit.server.journal.builders import begin, item, row, texts
 
-LEASE = 0.3
-NODE = NodesSettings(several=True, lease_s=LEASE)
+SHORT_S = 0.3
+"""A lease that is to end within the test. Where none is to end a busy machine must not end it."""
+NODE = NodesSettings(several=True, lease_s=30.0)
 
 
 def nodes_of(journal: PostgresJournal) -> PostgresNodes:
@@ -33,11 +34,11 @@ def pause(journal: PostgresJournal) -> None:
 
 
 @contextlib.asynccontextmanager
-async def two(database: str) -> AsyncIterator[tuple[PostgresJournal, PostgresJournal]]:
+async def two(database: str, lease_s: float = NODE.lease_s) -> AsyncIterator[tuple[PostgresJournal, PostgresJournal]]:
     async with contextlib.AsyncExitStack() as ends:
         opened = []
         for _ in range(2):
-            journal = await open_postgres(database, nodes=NODE)
+            journal = await open_postgres(database, nodes=NodesSettings(several=True, lease_s=lease_s))
             ends.push_async_callback(journal.aclose)
             opened.append(journal)
         yield opened[0], opened[1]
@@ -76,7 +77,7 @@ async def test_of_two_that_take_a_session_at_once_one_gets_it(database: str) -> 
 
 
 async def test_what_a_lost_node_owned_is_taken_after_its_lease_and_not_before(database: str) -> None:
-    async with two(database) as (a, b):
+    async with two(database, SHORT_S) as (a, b):
         lease = await a.create(row("s", unfinished=True))
         idle = await begin(a, "idle")
         assert await nodes_of(b).orphans(10) == []
@@ -106,7 +107,7 @@ async def test_a_node_that_stops_cleanly_leaves_its_sessions_at_once(database: s
 async def test_a_node_that_was_declared_dead_drops_its_sessions_and_goes_on_as_another(
     postgres: Databases, database: str
 ) -> None:
-    async with two(database) as (a, b):
+    async with two(database, SHORT_S) as (a, b):
         await begin(a)
         before = nodes_of(a).number
         lost: list[int] = []
