@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, suppress
 from typing import Final
 
 from starlette.requests import Request
@@ -17,6 +17,12 @@ SILENCE_S: Final = 10.0
 START_S: Final = 20.0
 PACE_BYTES: Final = 16_384
 """After `START_S` a body must have come at this many bytes a second on average: a slow mobile network is faster."""
+
+AWAY_BYTES: Final = 67_108_864
+"""What is read away of a body that is too large, before it is refused: twice the largest upload by default."""
+
+AWAY_S: Final = 10.0
+"""How long that may take."""
 
 SMALL_BYTES: Final = 65_536
 """A body up to this size takes no place: it is no larger than what the server buffers of a connection anyway."""
@@ -34,17 +40,18 @@ class Bodies:
         self._now = now
 
     async def read(self, request: Request, most: int, holder: Holder, keep: ExitStack) -> bytes | None:
-        """The whole body; None as soon as it is known to be larger than `most` bytes.
+        """The whole body; None if it is larger than `most` bytes, once the rest was read away.
 
         A body of more than `SMALL_BYTES` takes a place of `holder` when so much has come, until `keep` is closed.
         Raises RequestRefused (408) for a client that is silent or too slow, PlacesTaken.
         """
         length = request.headers.get("content-length", "")
-        if length.isdigit() and int(length) > most:
-            return None
         data = bytearray()
         pace = Pace(self._now())
         parts = request.stream()
+        if length.isdigit() and int(length) > most:
+            await read_away(request, parts)
+            return None
         has_place = False
         while True:
             allowed = pace.seconds_left(len(data), self._now())
@@ -57,12 +64,31 @@ class Bodies:
                 return bytes(data)
             data += part
             if len(data) > most:
+                await read_away(request, parts)
                 return None
             if len(data) > SMALL_BYTES and not has_place:
                 before = self._now()
                 keep.callback(await self._places.take(holder))
                 has_place = True
                 pace.pause(self._now() - before)
+
+
+async def read_away(request: Request, parts: AsyncIterator[bytes]) -> None:
+    """Read what is left of a body that is refused, within bounds.
+
+    Behind a proxy that reads nothing more once it has the answer (Caddy, nghttpx, Envoy, Squid), a client that reads nothing
+    before it has sent everything would get a reset in its place.
+    """
+    length = request.headers.get("content-length", "")
+    if "expect" in request.headers or (length.isdigit() and int(length) > AWAY_BYTES):
+        return  # it waits for the answer; or the rest is too much
+    size = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(AWAY_S):
+            async for part in parts:
+                size += len(part)
+                if size > AWAY_BYTES:
+                    return
 
 
 class Pace:

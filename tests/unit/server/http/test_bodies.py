@@ -1,6 +1,7 @@
 """Request bodies: one that is silent, slow or too large is refused, and only bytes that came take a place."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
 import pytest
@@ -38,6 +39,43 @@ async def test_a_body_in_parts_is_read_whole() -> None:
     with ExitStack() as keep:
         assert await Bodies().read(request(b"ab", b"c"), 3, ANN, keep) == b"abc"
         assert await Bodies().read(request(b"ab", b"cd"), 3, ANN, keep) is None
+
+
+def sent(length: int, parts: AsyncIterator[bytes], **headers: str) -> Request:
+    """A request of this length whose body comes in parts."""
+
+    async def receive() -> Message:
+        part = await anext(parts, b"")
+        return {"type": "http.request", "body": part, "more_body": bool(part)}
+
+    given = {"content-length": str(length), **headers}
+    raw = [(name.encode(), value.encode()) for name, value in given.items()]
+    return Request({"type": "http", "method": "PUT", "headers": raw}, receive)
+
+
+async def test_a_body_that_is_too_large_is_read_away_within_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies, "AWAY_BYTES", 1_000)
+    monkeypatch.setattr(bodies, "AWAY_S", 0.05)
+    came = 0
+
+    async def body(*, ends: bool = True) -> AsyncIterator[bytes]:
+        nonlocal came
+        for _ in range(300):
+            came += 10
+            yield bytes(10)
+            if not ends and came == 500:
+                await asyncio.Event().wait()
+
+    for length, headers, ends, read in (
+        (1_000, {}, True, 1_000),
+        (1_001, {}, True, 0),
+        (500, {"expect": "100-continue"}, True, 0),
+        (500, {}, False, 500),
+    ):
+        came, parts = 0, body(ends=ends)
+        with ExitStack() as keep:
+            assert await Bodies().read(sent(length, parts, **headers), 100, ANN, keep) is None
+        assert read <= came <= read + 10, (length, headers)
 
 
 async def test_a_body_that_stops_is_refused_with_408(monkeypatch: pytest.MonkeyPatch) -> None:
