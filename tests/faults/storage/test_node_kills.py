@@ -13,7 +13,7 @@ import pytest
 from protocol import codec
 from tests.faults.harness.clocks import wrong_by
 from tests.faults.harness.driver import KILLED
-from tests.faults.harness.lengths import fresh_seed, in_the_long_form
+from tests.faults.harness.lengths import in_the_long_form
 from tests.faults.harness.order import Failpoint, When
 from tests.faults.harness.watched import Watched
 from tests.faults.process.process import ServerProcess, Zygote
@@ -22,8 +22,6 @@ from tests.support.models.scripted_model import Answer, Call, Hang, Request, Scr
 from tests.support.postgres.databases import Databases
 
 pytestmark = [in_the_long_form, pytest.mark.timeout(900)]
-STEP = 3
-"""At every so manieth append, from another one in each run."""
 FEWEST = 12
 """How many appends the conversation has at least at the node that is killed."""
 BOTH = pytest.mark.parametrize("when", ["before", "after"])
@@ -60,7 +58,7 @@ def name_of(database: str) -> str:
 async def test_at_any_append_another_node_goes_on_and_no_tool_runs_twice(
     zygote: Zygote, tmp_path: Path, postgres: Databases, database: str, when: When
 ) -> None:
-    deaths, at, dies = 0, 1 + fresh_seed() % STEP, True
+    at, dies = 1, True
     while dies:
         async with three(zygote, tmp_path / str(at), database) as (a, b, _):
             await a.start(Failpoint("store", at, when))
@@ -78,9 +76,8 @@ async def test_at_any_append_another_node_goes_on_and_no_tool_runs_twice(
             assert await session.check(postgres, name_of(database))
         ran = [line for file in (tmp_path / str(at)).rglob("ran") for line in file.read_text().split()]
         assert len(ran) <= 1
-        deaths += dies
-        at += STEP
-    assert deaths >= FEWEST // STEP
+        at += dies
+    assert at > FEWEST
 
 
 @pytest.mark.parametrize(
