@@ -23,6 +23,11 @@ async def test_a_diagram_is_drawn_on_request_in_a_frame_that_reaches_nothing(tab
         frame = at.chat.page.frame_locator("iframe[title=Diagram]")
         await expect(frame.locator("svg")).to_contain_text("Asked")
         await expect(at.chat.page.locator("iframe[data-drawn]")).to_be_visible()
+        # It is drawn anew in other colours.
+        await expect(frame.locator("html")).to_have_css("color-scheme", "light")
+        await at.chat.page.emulate_media(color_scheme="dark")
+        await expect(frame.locator("html")).to_have_css("color-scheme", "dark")
+        await expect(frame.locator("svg")).to_contain_text("Asked")
         (inner,) = [one for one in at.chat.page.frames if one.parent_frame]
         assert await inner.evaluate("() => origin") == "null"
         assert await inner.evaluate(REACHES) == "false,false,false,false,false"

@@ -1,5 +1,7 @@
 // Diagrams: shows a block of mermaid as a picture, when somebody asks for it, in a frame that can reach neither the page nor the network.
 
+import { effect } from "@preact/signals";
+import { settings } from "../state/settings.js";
 import { notify } from "../state/store.js";
 
 const HEIGHT_MAX = 4_000;
@@ -12,11 +14,27 @@ export function toggleDiagram(event) {
   const shown = block.querySelector("iframe");
   button.setAttribute("aria-pressed", String(!shown));
   if (shown) return shown.remove();
-  block.append(frameOf(block.querySelector("code")?.textContent ?? "", (why) => {
-    button.setAttribute("aria-pressed", "false");
-    notify(`The diagram could not be drawn: ${why}`, { tone: "bad" });
-  }));
+  block.append(frameIn(block));
 }
+
+/** @param {Element} block of code */
+function frameIn(block) {
+  return frameOf(block.querySelector("code")?.textContent ?? "", (why) => {
+    block.querySelector("[data-diagram]")?.setAttribute("aria-pressed", "false");
+    notify(`The diagram could not be drawn: ${why}`, { tone: "bad" });
+  });
+}
+
+const darkness = matchMedia("(prefers-color-scheme: dark)");
+/** In other colours each is drawn anew. */
+function redraw() {
+  for (const frame of document.querySelectorAll("iframe.diagram")) frame.replaceWith(frameIn(/** @type {Element} */ (frame.parentElement)));
+}
+darkness.addEventListener("change", redraw);
+effect(() => {
+  void settings.value.theme;
+  redraw();
+});
 
 /** @param {string} source @param {(why: string) => void} failed */
 function frameOf(source, failed) {
@@ -26,7 +44,7 @@ function frameOf(source, failed) {
   frame.setAttribute("sandbox", "allow-scripts");
   frame.src = new URL("diagram.html", import.meta.url).href; // beside page.js, in which this module is
   const { theme } = document.documentElement.dataset;
-  const dark = theme === "dark" || (theme !== "light" && matchMedia("(prefers-color-scheme: dark)").matches);
+  const dark = theme === "dark" || (theme !== "light" && darkness.matches);
   const ended = new AbortController();
   frame.onload = () => frame.contentWindow?.postMessage({ source, dark }, "*"); // its origin has no name to send to
   addEventListener(
