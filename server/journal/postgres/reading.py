@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from server.journal.base import READ_BYTES_MAX, READ_RECORDS_MAX, Record, Spent
+from server.journal.postgres.packing import Byteas, Int8s
 from server.journal.postgres.rows import encode
 from server.journal.postgres.schema import Connection
 
@@ -10,7 +11,7 @@ _HEADS = "SELECT session_id, head FROM sessions WHERE session_id = ANY(%s::bytea
 _DELETED = "SELECT session_id FROM sessions WHERE session_id = ANY(%s::bytea[]) AND deleted"
 _READ = f"""
     SELECT w.session_id, e.seq, e.span, e.data
-    FROM unnest(%s::bytea[], %s::bigint[]) AS w(session_id, after)
+    FROM unnest(%b::bytea[], %b::bigint[]) AS w(session_id, after)
     JOIN sessions s ON s.session_id = w.session_id AND NOT s.deleted
     CROSS JOIN LATERAL (
         SELECT seq, span, data FROM (
@@ -20,7 +21,7 @@ _READ = f"""
             ) AS next
         ) AS counted WHERE total <= {READ_BYTES_MAX} OR total = length(data)
     ) AS e ORDER BY w.session_id, e.seq
-"""
+""".encode()
 
 
 _FOLLOW = """
@@ -67,8 +68,8 @@ def deleted(connection: Connection, session_ids: Sequence[str]) -> list[str]:
 
 def read_after(connection: Connection, wanted: Sequence[tuple[str, int]]) -> dict[str, list[Record]]:
     """See `Nodes.read_after`."""
-    values = ([encode(session_id) for session_id, _ in wanted], [after for _, after in wanted])
+    values = (Byteas(encode(session_id) for session_id, _ in wanted), Int8s(after for _, after in wanted))
     records: dict[str, list[Record]] = {}
-    for session_id, seq, span, data in connection.execute(_READ.encode(), values, binary=True):
+    for session_id, seq, span, data in connection.execute(_READ, values, binary=True):
         records.setdefault(session_id.decode(), []).append(Record(seq, seq - span, data))
     return records

@@ -43,3 +43,10 @@ def test_what_does_not_fit_is_a_fault() -> None:
 def test_a_number_of_a_result_is_read() -> None:
     assert [packing.read_int8(packing.int8(number)) for number in NUMBERS] == NUMBERS
     assert packing.read_int8(None) == 0
+
+
+def test_the_driver_sends_arrays_as_they_are_packed(database: str) -> None:
+    with psycopg.connect(database) as connection:
+        sent = (packing.Int8s(NUMBERS), packing.Byteas([b"", b"\x00", b"\xff"]), packing.Int8s())
+        read = connection.execute("SELECT %b::int8[], %b::bytea[], %b::int8[]", sent, binary=True).fetchone()
+    assert read == (NUMBERS, [b"", b"\x00", b"\xff"], [])
