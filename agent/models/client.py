@@ -30,7 +30,7 @@ from agent.models.streams.watchdog import Watchdog
 from agent.models.types import DEMO_MODEL, ModelInfo, ModelReply, ModelRequest, ModelUsage, Sink, TokenCounts
 from agent.util.backoff import Backoff
 from agent.util.executors import Executors
-from agent.util.garbage import seldom_collected
+from agent.util.garbage import seldom_collected, used_for_good
 from agent.util.places import SERVER, Holder
 from agent.util.tasks import TaskOwner
 from agent.util.text import BYTES_A_TOKEN
@@ -103,6 +103,7 @@ class Models:
         at_once = self.catalog.entry(request.model).at_once
         async with self._places.take(request.model, at_once, optional=request.optional):
             reply = await self._tries(provider, request, sink)
+        used_for_good("litellm")  # its first call imports forty modules, and 20,000 objects stay
         self._list(provider, request.model)
         return reply
 

@@ -11,6 +11,7 @@ SELDOM = 200_000
 """New objects before a collection. Not infinite: the reference cycles that imports leave would take a megabyte."""
 
 _importing = threading.Lock()
+_used: set[str] = set()
 
 
 @contextlib.contextmanager
@@ -49,3 +50,10 @@ def import_for_good(*names: str) -> None:
             importlib.import_module(name)
         if new:
             gc.freeze()
+
+
+def used_for_good(name: str) -> None:
+    """Leave out of all collections what the first use of a library has left, as `import_for_good` does. Later uses change nothing."""
+    if name not in _used:
+        _used.add(name)
+        gc.freeze()

@@ -21,7 +21,7 @@ REMOVED: dict[str, Removed] = {
     "journal.group_max": Removed(512, "server.journal.threads.GROUP_MAX"),
     "journal.waiting_max": Removed(10_000, "server.journal.call_queue.WAITING_MAX"),
     "journal.cached_sessions_max": Removed(4_096, "server.journal.transactions.CACHED_SESSIONS_MAX"),
-    "journal.checkpoint_commits": Removed(1_000, "server.journal.threads.CHECKPOINT_COMMITS"),
+    "journal.checkpoint_commits": Removed(1_000, "server.journal.threads.CHECKPOINT_CALLS"),
     "journal.log_pages_max": Removed(8_192, "server.journal.schema.LOG_PAGES_MAX"),
     "journal.purge_records": Removed(1_000, "server.journal.threads.PURGE_RECORDS"),
     "journal.busy_timeout_s": Removed(1.0, "server.journal.schema.BUSY_TIMEOUT_S"),

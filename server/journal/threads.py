@@ -21,8 +21,13 @@ GROUP_MAX = 512
 """Calls from which on a commit waits for no more: it takes less than twice as many. It bounds how long the first of them waits for
 the last."""
 
-CHECKPOINT_COMMITS = 1_000
-"""Commits after which the write-ahead log is moved into the database, beside the writer: SQLite's own default number."""
+CHECKPOINT_CALLS = 1_000
+"""Calls after which the write-ahead log is moved into the database, beside the writer. Each changes about one page, as each is of
+another session, so these are the 1,000 pages of SQLite's own default. Commits say little: one of many sessions' text has 30 pages."""
+
+FINISHED_PART = 4
+"""Of a log that has this part of its greatest length the writer itself moves what came during a checkpoint, so that the log begins
+anew: that is little and takes some milliseconds. At its greatest length SQLite moves all of it, and all commits wait for the disk."""
 
 PURGE_RECORDS = 1_000
 """Events of deleted sessions that are removed in one step. A step holds up the writer for a few milliseconds."""
@@ -88,7 +93,7 @@ class Checkpointer:
                 if db is None:
                     db = connect(self._path, schema.BUSY_TIMEOUT_S)
                 _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                self.log_too_long = pages > schema.LOG_PAGES_MAX
+                self.log_too_long = pages > schema.LOG_PAGES_MAX // FINISHED_PART
             except sqlite3.Error as error:
                 log.warning("the journal's write-ahead log stays as it is: %s", explain(error, self._path) or error)
         if db is not None:
@@ -113,7 +118,7 @@ class Writer:
         self._at_end = at_end
         self.commits = 0
         """Transactions so far."""
-        self._checkpointed = 0
+        self._calls = 0  # since the last checkpoint
         self._purging = True
         self.thread = Thread(target=self._run, name="holdfast-journal-writer", daemon=True)
 
@@ -128,6 +133,7 @@ class Writer:
                 break
             self._decide(group)
             self._queue.report(group)
+            self._calls += len(group)
             self._checkpoint()
         self._at_end()
 
@@ -160,8 +166,8 @@ class Writer:
         if self._checkpointer.log_too_long:
             self._checkpointer.log_too_long = False
             self._transactions.checkpoint()
-        elif self.commits - self._checkpointed >= CHECKPOINT_COMMITS:
-            self._checkpointed = self.commits
+        elif self._calls >= CHECKPOINT_CALLS:
+            self._calls = 0
             self._checkpointer.wake()
 
     def _purge(self) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 CONSTANTS = {
     "server.journal.transactions.CACHED_SESSIONS_MAX": 1,
     "server.journal.threads.PURGE_RECORDS": 3,
-    "server.journal.threads.CHECKPOINT_COMMITS": 5,
+    "server.journal.threads.CHECKPOINT_CALLS": 5,
     "server.journal.readers.READERS": 1,
 }
 """Small, so that every bound is met often."""

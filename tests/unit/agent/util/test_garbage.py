@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent.util.garbage import SELDOM, import_for_good, kept_for_good, seldom_collected
+from agent.util.garbage import SELDOM, import_for_good, kept_for_good, seldom_collected, used_for_good
 from agent.util.threads import start_in_own_thread
 
 
@@ -50,6 +50,21 @@ def test_what_is_imported_for_good_is_in_no_collection_and_nothing_is_frozen_the
     assert frozen > before
     import_for_good("this")
     assert gc.get_freeze_count() <= frozen  # some of what was frozen before may have gone meanwhile
+
+
+def test_what_the_first_use_of_a_library_left_is_in_no_collection_and_what_a_later_one_leaves_is() -> None:
+    first: list[object] = []
+    first.append(first)
+    try:
+        used_for_good("a library of this test")
+        later: list[object] = []
+        later.append(later)
+        used_for_good("a library of this test")
+        followed = {id(one) for one in gc.get_objects()}
+    finally:
+        gc.unfreeze()
+    assert id(first) not in followed
+    assert id(later) in followed
 
 
 async def test_a_package_that_two_threads_import_is_whole_in_both(

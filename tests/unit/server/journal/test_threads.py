@@ -120,11 +120,11 @@ async def test_an_unfinished_removal_continues_at_the_next_start(tmp_path: Path)
     await journal.aclose()
 
 
-@pytest.mark.parametrize("checkpoint_commits", [50, 10**9])
+@pytest.mark.parametrize("checkpoint_calls", [50, 10**9])
 async def test_a_long_write_ahead_log_is_restarted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint_commits: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checkpoint_calls: int
 ) -> None:
-    monkeypatch.setattr("server.journal.threads.CHECKPOINT_COMMITS", checkpoint_commits)
+    monkeypatch.setattr("server.journal.threads.CHECKPOINT_CALLS", checkpoint_calls)
     monkeypatch.setattr("server.journal.schema.LOG_PAGES_MAX", 200)
     journal = await open_journal(tmp_path)
     log = tmp_path / "journal.db-wal"
@@ -147,7 +147,7 @@ async def test_a_long_write_ahead_log_is_restarted(
 async def test_the_write_ahead_log_is_checkpointed_beside_the_writer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.journal.threads.CHECKPOINT_COMMITS", 50)
+    monkeypatch.setattr("server.journal.threads.CHECKPOINT_CALLS", 50)
     journal = await open_journal(tmp_path)
     try:
         lease = await begin(journal)
@@ -216,3 +216,20 @@ def test_an_unclosed_journal_does_not_keep_the_process_alive(tmp_path: Path) -> 
     command = [sys.executable, "-c", FORGET_TO_CLOSE, str(tmp_path)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True)
     assert "Traceback" not in ended.stderr
+
+
+async def test_the_log_of_many_sessions_stays_short_while_they_write_without_a_pause(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit of many sessions changes a page of each, and the log begins anew only where a checkpoint reaches its end."""
+    monkeypatch.setattr("server.journal.threads.CHECKPOINT_CALLS", 100)
+    monkeypatch.setattr("server.journal.schema.LOG_PAGES_MAX", 100_000)
+    monkeypatch.setattr("server.journal.threads.FINISHED_PART", 200)
+    journal = await open_journal(tmp_path)
+    try:
+        leases = [await begin(journal, f"s{number}") for number in range(30)]
+        for head in range(200):
+            await asyncio.gather(*(journal.append(item(lease, head, "x" * 300)) for lease in leases))
+        assert (tmp_path / "journal.db-wal").stat().st_size < 3_000 * 4_096, "6,000 pages were written"
+    finally:
+        await journal.aclose()
