@@ -8,12 +8,14 @@ Each client also asks for the name of the platform in a thread of the default ex
 already.
 
 LiteLLM walks over the schema of each tool in each call, for patterns that Python cannot read: it is given only those that
-hold a pattern.
+hold a pattern, and such a schema once. It searches its table in each call twice for what the model is: once is enough.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
+import litellm.main
 import msgspec
 from litellm.litellm_core_utils.prompt_templates import common_utils
 from litellm.llms.openai.chat import gpt_transformation
@@ -27,6 +29,11 @@ original_drop_patterns: Any = common_utils.drop_non_python_regex_patterns
 """LiteLLM's own function."""
 _PATTERN_KEYWORD = b'"pattern'
 """The begin of `pattern` and `patternProperties` as a schema's JSON holds them."""
+original_model_info: Any = litellm.main.get_model_info_helper
+"""LiteLLM's own function: it only reads the table that LiteLLM came with, which nothing here changes."""
+KEPT_SCHEMAS_MAX, KEPT_BYTES_MAX = 512, 8_192
+"""Schemas that are known to be kept whole, and how long they may be: 4 MiB together at most."""
+KEPT_MODELS_MAX = 256
 _encode = msgspec.json.Encoder().encode
 
 
@@ -37,7 +44,32 @@ async def _as_it_is(data: Any, expected_type: object) -> Any:
 
 
 def _drop_patterns(schema: Mapping[str, object]) -> Mapping[str, object]:
-    return original_drop_patterns(schema) if _PATTERN_KEYWORD in _encode(schema) else schema
+    encoded = _encode(schema)
+    if _PATTERN_KEYWORD not in encoded or (len(encoded) <= KEPT_BYTES_MAX and _is_kept_whole(encoded)):
+        return schema
+    return original_drop_patterns(schema)  # type: ignore[no-any-return]  # as above
+
+
+@lru_cache(maxsize=KEPT_SCHEMAS_MAX)
+def _is_kept_whole(encoded: bytes) -> bool:
+    schema = msgspec.json.decode(encoded)
+    return original_drop_patterns(schema) is schema
+
+
+def _model_info(model: str, custom_llm_provider: str | None = None) -> dict[str, Any]:
+    """As LiteLLM's: the caller may change what it gets. Raises ValueError for a model that is not in the table."""
+    found = _found_info(model, custom_llm_provider)
+    if found is None:
+        raise ValueError(f"{model} is not in the table")
+    return {**found}
+
+
+@lru_cache(maxsize=KEPT_MODELS_MAX)
+def _found_info(model: str, provider: str | None) -> dict[str, Any] | None:
+    try:
+        return original_model_info(model=model, custom_llm_provider=provider)  # type: ignore[no-any-return]  # as above
+    except Exception:  # noqa: BLE001  # LiteLLM raises that itself, for a model that it does not know
+        return None
 
 
 def _known(platform: object) -> Callable[[object], Callable[[], Awaitable[object]]]:
@@ -53,3 +85,4 @@ def install() -> None:
     completions.async_maybe_transform = _as_it_is  # type: ignore[attr-defined]  # imported there, not exported
     for module in (common_utils, gpt_transformation):  # the second imports it from the first, which uses it too
         module.drop_non_python_regex_patterns = _drop_patterns
+    litellm.main.get_model_info_helper = _model_info

@@ -3,6 +3,8 @@
 import time
 from typing import Any, get_args
 
+import litellm.main
+import pytest
 from litellm.litellm_core_utils.prompt_templates import common_utils
 from litellm.llms.openai.chat import gpt_transformation
 from openai import omit
@@ -15,7 +17,7 @@ from openai.types.chat.completion_create_params import (
 from typing_extensions import get_type_hints, is_typeddict
 
 from agent.models import ModelRequest, Models, ModelSettings
-from agent.models.openai_patch import original_transform
+from agent.models.openai_patch import original_drop_patterns, original_model_info, original_transform
 from tests.support.models.scripted_model import Answer, Request, ScriptedModel, text
 
 
@@ -90,6 +92,31 @@ def test_a_pattern_that_python_cannot_read_does_not_go_out_and_another_does() ->
             left = {"^a": {"type": "string"}, "b": {"type": "string", "pattern": "^x"}}
             sent = _as_openai_gets(_tool({"type": "object", keyword: named}), base)
             assert sent == {"tools": [_tool({"type": "object", keyword: left})]}
+
+
+def test_a_schema_that_is_kept_whole_is_walked_over_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[object] = []
+
+    def walk(schema: object) -> object:
+        walked.append(schema)
+        return original_drop_patterns(schema)
+
+    monkeypatch.setattr("agent.models.openai_patch.original_drop_patterns", walk)
+    schema = {"type": "object", "properties": {"once": {"type": "string", "pattern": "^walked over once$"}}}
+    for _ in range(3):
+        assert common_utils.drop_non_python_regex_patterns(schema) is schema
+    assert len(walked) == 1
+
+
+def test_what_litellm_is_told_of_a_model_is_what_its_table_says_and_its_own_copy() -> None:
+    about = {"model": "gpt-4o", "custom_llm_provider": "openai"}
+    first = litellm.main.get_model_info_helper(**about)
+    assert first == original_model_info(**about)
+    first["mode"] = "changed"
+    assert litellm.main.get_model_info_helper(**about) == original_model_info(**about)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no-such-model"):
+            litellm.main.get_model_info_helper(model="no-such-model", custom_llm_provider="openai")
 
 
 def _tool(schema: dict[str, Any]) -> dict[str, Any]:
