@@ -163,7 +163,7 @@ async def load_state(journal: Journal, session_id: str, head: int, default_model
     `default_model`: for a session that never chose a model.
     """
     state = SessionState()
-    stored = await journal.snapshot(session_id)
+    stored = await journal.snapshot(session_id) if head else None  # a new session has nothing to read
     if stored is not None and stored[0] <= head:
         try:
             state = states.load(stored[1])

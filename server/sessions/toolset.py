@@ -167,23 +167,26 @@ class ToolsetFactory:
             self._known_secrets.learn("Hugging Face token", hf_token)
         redactor = self._known_secrets.for_sessions
         disk = DiskExecutor(self._executors.disk, Holder(row.user_id, row.session_id), self._executors.walks)
-        sandbox, offer = self._sandbox(row, disk, hf_token)
+        workspace = self.workspace(row)
+        sandbox, offer = self._sandbox(row, workspace, disk, hf_token)
         cwd = load_options(row.options).cwd
         inside = self._sandbox_tools(sandbox, offer, disk.holder, cwd)
         snapshots = None
         if isinstance(sandbox, RemoteSandbox):
             inside = [PaidTool(tool, sandbox) for tool in inside]
         elif not cwd:  # the user's own folder is not copied, and nothing in it is put back: that is what git is for
-            snapshots = self._snapshots(row, disk)
+            snapshots = self._snapshots(row, workspace, disk)
         tools: list[Tool] = [PlanTool(self._settings.workspace), AskUserTool(turn.tool_timeout_s), *inside]
         tools += [*self._web_tools(sandbox, disk.holder), *self._hub_tools(sandbox, hf_token, disk.holder)]
         tools += self._research_tools()
-        local = None if isinstance(sandbox, RemoteSandbox) else Path(cwd) if cwd else self._folder(row.session_id)
+        local = None if isinstance(sandbox, RemoteSandbox) else workspace.root
         reach = None  # of the operator's own choice; addresses that one of several users chose are checked
         if self._settings.auth.mode != "local":
             names = self._executors.names.of(disk.holder)
             reach = Reach(resolver(names), self._settings.web.allow_private_networks)
-        saving = self._sandbox(row, disk, None)[0] if visiting and isinstance(sandbox, RemoteSandbox) else sandbox
+        saving = (
+            self._sandbox(row, workspace, disk, None)[0] if visiting and isinstance(sandbox, RemoteSandbox) else sandbox
+        )
         mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, saving.write, local, given, reach)
         return ToolRouter(
             tools,
@@ -192,24 +195,24 @@ class ToolsetFactory:
             max_output_tokens=turn.tool_output_max_tokens,
             timeout_s=turn.tool_timeout_s,
             redactor=redactor,
-            notes=ProjectNotes(self.workspace(row), disk, turn.agents_md_max_bytes, redactor.redact),
-            images=WorkspaceImages(self.workspace(row), disk),
+            notes=ProjectNotes(workspace, disk, turn.agents_md_max_bytes, redactor.redact),
+            images=WorkspaceImages(workspace, disk),
             snapshots=snapshots,
             library=None if mcp is None else partial(mcp.library, redactor),
         )
 
-    def _snapshots(self, row: SessionRow, disk: DiskExecutor) -> SessionSnapshots:
-        workspace = self.workspace(row)
+    def _snapshots(self, row: SessionRow, workspace: Workspace, disk: DiskExecutor) -> SessionSnapshots:
         store = SnapshotStore(snapshots_folder(self._files, row.session_id), workspace)
         room = None if self._storage is None else self._storage.for_session(row)
         return SessionSnapshots(store, workspace, disk, room)
 
-    def _sandbox(self, row: SessionRow, disk: DiskExecutor, hf_token: str | None) -> tuple[Sandbox, SandboxInfo]:
+    def _sandbox(
+        self, row: SessionRow, workspace: Workspace, disk: DiskExecutor, hf_token: str | None
+    ) -> tuple[Sandbox, SandboxInfo]:
         """The session's sandbox, which starts at its first use, and what it offers."""
         backend = self._opened_backend
         assert self._journal is not None
         storage = None if self._storage is None else self._storage.for_session(row)
-        workspace = self.workspace(row)
         session = SandboxRequest(
             session_id=row.session_id,
             workspace=workspace,
