@@ -1,5 +1,6 @@
 """Settings loader: reads the config file, fills in environment variables, applies the command line, and checks all of it."""
 
+import difflib
 import json
 import re
 from collections.abc import Mapping
@@ -161,8 +162,6 @@ def _check_keys(tree: Tree, group: type[msgspec.Struct], place: tuple[str, ...],
 
 
 def _did_you_mean(name: str, here: list[str], place: tuple[str, ...]) -> str:
-    import difflib  # for an error alone
-
     elsewhere = [s.key for s in catalog.settings() if s.key.rpartition(".")[2] == name]
     near = [dotted((*place, close)) for close in difflib.get_close_matches(name, here, n=1)]
     if near or elsewhere:

@@ -7,7 +7,7 @@ from typing import Any, Final
 from starlette.routing import BaseRoute, Route
 
 from server.auth.authorization import Need, Rule
-from server.http import openapi, web
+from server.http import web
 from server.http.endpoints import Endpoint
 from server.http.routes import (
     admin,
@@ -72,4 +72,6 @@ def access_rules() -> list[Rule]:
 @cache
 def openapi_document() -> dict[str, Any]:
     """The OpenAPI document of the server."""
+    from server.http import openapi  # few ask for it
+
     return openapi.openapi(ENDPOINTS)

@@ -7,7 +7,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from protocol.spec import asyncapi, json_schema
 from server.http import schemas
 from server.http.endpoints import JSON_OBJECT, Endpoint, Media
 from server.http.requests import caller
@@ -52,11 +51,15 @@ class MetaRoutes:
 
     async def schema(self, request: Request) -> Response:
         """Read the JSON Schema of the websocket's frames."""
-        return json_response(json_schema.json_schema())
+        from protocol.spec.json_schema import json_schema  # few ask for it
+
+        return json_response(json_schema())
 
     async def asyncapi(self, request: Request) -> Response:
         """Read the AsyncAPI 3 document of the websocket."""
-        return json_response(asyncapi.asyncapi())
+        from protocol.spec.asyncapi import asyncapi  # few ask for it
+
+        return json_response(asyncapi())
 
     async def openapi(self, request: Request) -> Response:
         """Read the OpenAPI 3.1 document of the HTTP routes."""

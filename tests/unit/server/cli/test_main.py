@@ -230,16 +230,30 @@ async def test_a_restart_on_an_inherited_socket_refuses_no_client(tmp_path: Path
         await writer.wait_closed()
 
 
-async def test_no_slow_library_is_imported_before_the_server_listens() -> None:
-    for imported, slow in (
-        (
-            "server.cli.main, server.app, server.transport.server",
-            {"litellm", "openai", "huggingface_hub", "httpx", "httpcore", "bs4", "psycopg"},
-        ),
-        ("server.cli.main", {"uvicorn", "msgspec"}),
-    ):
-        code = f"import sys, {imported}; print({slow!r} & set(sys.modules))"
-        assert await run([sys.executable, "-c", code]) == (0, "set()\n", "")
+async def test_the_command_line_imports_no_library_before_it_knows_the_command() -> None:
+    code = "import sys, server.cli.main; print({'uvicorn', 'msgspec', 'starlette'} & set(sys.modules))"
+    assert await run([sys.executable, "-c", code]) == (0, "set()\n", "")
+
+
+async def test_a_start_imports_nothing_that_is_slow_or_that_few_servers_need(tmp_path: Path) -> None:
+    config = tmp_path / "c.json"
+    config.write_text('{"server": {"preload_model": false}}')
+    command = [sys.executable, "-X", "importtime", "-m", "server"]
+    process = await start(command, "--port", "0", "--data", str(tmp_path / "data"), "--config", str(config))
+    try:
+        assert " listening on " in await line(process)
+    finally:
+        process.terminate()
+        _, err = await asyncio.wait_for(process.communicate(), WAIT_S)
+    imported = {row.rpartition("|")[2].strip() for row in err.decode().splitlines() if row.startswith("import time:")}
+    assert {"server.app", "server.running", "uvicorn"} <= imported
+    assert not imported & {
+        *("litellm", "openai", "huggingface_hub", "httpx", "httpcore", "bs4", "markdownify", "mcp"),
+        *("psycopg", "server.journal.postgres", "cryptography", "authlib", "server.auth.backends.oauth"),
+        *("jsonschema_rs", "pathspec", "opentelemetry"),
+        *("server.ahp.endpoint", "server.http.openapi", "protocol.spec.asyncapi", "protocol.spec.json_schema"),
+        *("clients", "server.doctor"),
+    }
 
 
 def test_a_chosen_demo_prints_no_hint_about_credentials() -> None:
