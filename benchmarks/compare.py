@@ -16,11 +16,14 @@ import msgspec
 import uvloop
 
 from benchmarks import machine
+from benchmarks.browser import renderer_cpu_s
 from benchmarks.checkout import CheckoutError, checked_out
-from benchmarks.figures import ages, cpu, memory, startup
+from benchmarks.figures import ages, cpu, memory, page, startup
 from benchmarks.pairs import in_turn
 from benchmarks.processes import Build, Server, scripted_model, server, this_build
 from benchmarks.table import Comparison, comparison_table
+from tests.support.chromium import MISSING, browsing, chromium
+from tests.support.models.scripted_model import ScriptedModel
 
 LOADED_AFTER_S = 2.0
 """A server loads the model library in the background, a second after its start; what it takes is a part of its memory."""
@@ -35,6 +38,7 @@ class Size(msgspec.Struct, frozen=True):
     turn: cpu.Size = cpu.FULL
     live: ages.Size = ages.FULL
     sessions: int = 200
+    page_tokens: int = page.TOKENS
 
 
 def main(argv: Sequence[str]) -> int:
@@ -86,6 +90,8 @@ async def measure(builds: Builds, size: Size) -> list[Comparison]:
         rows.append(await measure_live_cpu(builds, api_base, size))
         _announce("memory")
         rows += await measure_memory(builds, api_base, size)
+    _announce("CPU of the page")
+    rows += await measure_page(builds, size)
     _announce("start-up")
     return [*rows, *await measure_starts(builds, size.pairs)]
 
@@ -139,6 +145,21 @@ async def measure_memory(builds: Builds, api_base: str, size: Size) -> list[Comp
         Comparison(figure="memory of an idle awake session, nothing said", unit="KiB", pairs=fresh),
         Comparison(figure="memory of an idle awake session with a socket, nothing said", unit="KiB", pairs=connected),
     ]
+
+
+async def measure_page(builds: Builds, size: Size) -> list[Comparison]:
+    """CPU of the page's process in Chromium while a long answer streams in. Nothing where there is no Chromium."""
+    if chromium() is None:
+        print(MISSING, file=sys.stderr)
+        return []
+    answers = [page.answer(size.page_tokens, page.PASSAGE)] * (2 * (size.pairs + 1))
+    async with (
+        ScriptedModel(answers) as model,
+        _servers(builds, model.api_base, page.MODEL) as servers,
+        browsing() as browser,
+    ):
+        pairs = await in_turn(servers, lambda one: renderer_cpu_s(browser, one.address), size.pairs)
+    return [Comparison(figure=f"CPU of the page's process, {size.page_tokens:,} tokens", unit="s", pairs=pairs)]
 
 
 async def measure_starts(builds: Builds, pairs: int) -> list[Comparison]:

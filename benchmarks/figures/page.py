@@ -1,11 +1,14 @@
-"""Page: its first paint in Chromium, and the longest frame while a long answer streams in, one of a table too."""
+"""Page: its first paint in Chromium, its frames and CPU while a long answer streams in, and what many sessions cost it."""
 
-import asyncio
+import contextlib
+from collections.abc import AsyncIterator
 from statistics import median
 
+import httpx
 from playwright.async_api import Browser, Page
 
-from benchmarks.processes import server
+from benchmarks.browser import LISTED, Kept, answered, first_paint_ms, frames, kept, longest_task_ms, renderer_cpu_s
+from benchmarks.processes import Server, server
 from benchmarks.table import Row
 from tests.support.chromium import MISSING, browsing, chromium
 from tests.support.models.scripted_model import Answer, Finish, ScriptedModel, Step, Text, Usage, stream
@@ -17,8 +20,14 @@ TOKENS = 50_000
 TOKEN_CHARS = 4
 BURST, BURST_S = 20, 0.01
 """Tokens that come together, and the time between two such bursts: some twenty times the speed of a fast model."""
+SESSIONS = 1_000
+TASK_MAX_MS = 16.0
+LOOKS = 7
+SWITCHES = 300
+OPENED = 8
+"""Sessions between which one switches; each has a short conversation."""
+HEAP_MAX_KIB = 1_024.0
 MODEL = "hosted_vllm/scripted"
-TURN_S = 180.0
 
 PASSAGE = """## What holds a ship
 
@@ -40,48 +49,38 @@ def paid_out(depth: float, sea: float) -> float:
 """
 HEAD = "| n | a | b | c |\n|---|---|---|---|\n"
 ROW = "| 1204 | 77192 | 604811 | 31 |\n"
-WATCH = """() => {
-  const seen = (globalThis.frames = { count: 0, longest: 0, over: 0 });
-  const channel = new MessageChannel();
-  let began = 0;
-  channel.port1.onmessage = () => {
-    const took = performance.now() - began;
-    seen.count += 1;
-    seen.longest = Math.max(seen.longest, took);
-    if (took > 50) seen.over += 1;
-  };
-  // A message posted in a frame's callback is taken once the frame's style, layout and paint are done.
-  const frame = () => {
-    began = performance.now();
-    channel.port2.postMessage(null);
-    requestAnimationFrame(frame);
-  };
-  requestAnimationFrame(frame);
+
+
+SWITCH = """async (times) => {
+  const links = [...document.querySelectorAll("li.session > a")];
+  for (let number = 0; number < times; number += 1) {
+    links[number % links.length].click();
+    const shown = () => document.querySelector(".row[data-kind=assistant]") && location.href === links[number % links.length].href;
+    while (!shown()) await new Promise(requestAnimationFrame);
+    await new Promise((drawn) => setTimeout(drawn, 30));
+  }
 }"""
-ANSWERED = """() => new Promise((resolve) => {
-  const field = document.getElementById("message");
-  const look = () => field.placeholder === "Say something…" && resolve();
-  new MutationObserver(look).observe(field, { attributeFilter: ["placeholder"] });
-})"""
-"""Asked by role, again and again, the browser would look through the whole answer each time, which is no work of the page's."""
-PAINTED = """() => new Promise((resolve) => new PerformanceObserver((list) => {
-  for (const { name, startTime } of list.getEntries()) if (name === "first-contentful-paint") resolve(startTime);
-}).observe({ type: "paint", buffered: true }))"""
+"""Each in turn, until its conversation is drawn."""
 
 
-async def measure(loads: int = LOADS, tokens: int = TOKENS) -> list[Row]:
+async def measure(
+    loads: int = LOADS, tokens: int = TOKENS, sessions: int = SESSIONS, switches: int = SWITCHES
+) -> list[Row]:
     """Nothing where there is no Chromium. The model lives here, because its answer is made for this."""
     if chromium() is None:
         print(MISSING, end=" ", flush=True)
         return []
-    async with (
-        ScriptedModel([answer(tokens, PASSAGE), answer(tokens, ROW, HEAD)]) as model,
-        server(model.api_base, MODEL) as target,
-        browsing() as browser,
-    ):
-        paints = [await first_paint_ms(browser, target.address) for _ in range(loads)]
-        longest, over, count = await frames(browser, target.address)
-        table_longest, table_over, table_count = await frames(browser, target.address)
+    async with browsing() as browser:
+        async with (
+            ScriptedModel([answer(tokens, PASSAGE), answer(tokens, ROW, HEAD), answer(tokens, PASSAGE)]) as model,
+            server(model.api_base, MODEL) as target,
+        ):
+            paints = [await first_paint_ms(browser, target.address) for _ in range(loads)]
+            prose = await frames(browser, target.address)
+            table = await frames(browser, target.address)
+            cpu_s = await renderer_cpu_s(browser, target.address)
+        before, after = await switched(browser, switches)
+        same, changed = await listed(browser, sessions)
     return [
         Row(
             figure="the page: from its address to its first paint, nothing kept by the browser",
@@ -90,21 +89,42 @@ async def measure(loads: int = LOADS, tokens: int = TOKENS) -> list[Row]:
             bound=f"< {PAINT_MAX_MS:g} ms",
             within=median(paints) < PAINT_MAX_MS,
         ),
+        frames_row("", tokens, prose),
+        frames_row("one table of ", tokens, table),
+        Row(figure=f"the page: CPU of its process for {tokens:,} tokens, all threads", ours=cpu_s, unit="s"),
         Row(
-            figure=f"the page: the longest of {count:,} frames, while {tokens:,} tokens stream in",
-            ours=longest,
-            unit="ms",
-            bound=f"≤ {FRAME_MAX_MS:g} ms ({over} over)",
-            within=longest <= FRAME_MAX_MS,
+            figure=f"the page: what {switches} switches between {OPENED} sessions add to its scripts' heap",
+            ours=(after.heap_bytes - before.heap_bytes) / 1024,
+            unit="KiB",
+            bound=f"≤ {HEAP_MAX_KIB:g} KiB, no listener ({after.listeners - before.listeners})",
+            within=after.heap_bytes - before.heap_bytes <= HEAP_MAX_KIB * 1024 and after.listeners <= before.listeners,
         ),
-        Row(
-            figure=f"the page: the longest of {table_count:,} frames, while one table of {tokens:,} tokens streams in",
-            ours=table_longest,
-            unit="ms",
-            bound=f"≤ {FRAME_MAX_MS:g} ms ({table_over} over)",
-            within=table_longest <= FRAME_MAX_MS,
-        ),
+        task_row("nothing of which changed", sessions, same),
+        task_row("one of which changed", sessions, changed),
     ]
+
+
+def frames_row(what: str, tokens: int, seen: tuple[float, int, int]) -> Row:
+    """The longest frame, how many were over the bound, and how many there were."""
+    longest, over, count = seen
+    return Row(
+        figure=f"the page: the longest of {count:,} frames, while {what}{tokens:,} tokens stream in",
+        ours=longest,
+        unit="ms",
+        bound=f"≤ {FRAME_MAX_MS:g} ms ({over} over)",
+        within=longest <= FRAME_MAX_MS,
+    )
+
+
+def task_row(what: str, sessions: int, tasks: list[float]) -> Row:
+    """The longest task of each look at the list."""
+    return Row(
+        figure=f"the page: the longest task of a look at {sessions:,} sessions, {what}",
+        ours=median(tasks),
+        unit="ms",
+        bound=f"≤ {TASK_MAX_MS:g} ms (largest {max(tasks):.1f})",
+        within=median(tasks) <= TASK_MAX_MS,
+    )
 
 
 def answer(tokens: int, passage: str, before: str = "") -> Answer:
@@ -115,33 +135,45 @@ def answer(tokens: int, passage: str, before: str = "") -> Answer:
     return stream(*steps, Finish(), Usage())
 
 
-async def first_paint_ms(browser: Browser, address: str) -> float:
-    """Of a visitor who was never here."""
-    context = await browser.new_context()
-    page = await context.new_page()
-    await page.goto(address)
-    painted = await page.evaluate(PAINTED)
-    await context.close()
-    return float(painted)
+async def switched(browser: Browser, switches: int) -> tuple[Kept, Kept]:
+    """What the page keeps before and after so many switches; each session was opened once before."""
+    async with _page([answer(400, PASSAGE)] * OPENED, browser) as (_, page):
+        for _ in range(OPENED):
+            await page.get_by_role("button", name="New session").click()
+            await page.get_by_role("textbox", name="Message").fill("tell me")
+            await page.keyboard.press("Enter")
+            await answered(page)
+        await page.evaluate(SWITCH, 2 * OPENED)
+        before = await kept(page)
+        await page.evaluate(SWITCH, switches)
+        return before, await kept(page)
 
 
-async def frames(browser: Browser, address: str) -> tuple[float, int, int]:
-    """The longest frame in ms, how many were over the bound, and how many there were, from the question to the end."""
-    context = await browser.new_context()
-    page = await context.new_page()
-    await page.goto(address)
-    await ask(page)
-    seen = await page.evaluate("frames")
-    await context.close()
-    return float(seen["longest"]), int(seen["over"]), int(seen["count"])
+async def listed(browser: Browser, sessions: int) -> tuple[list[float], list[float]]:
+    """The longest task of each look at the list of so many sessions, in ms: where nothing changed, and where one did."""
+    async with _page([], browser) as (target, page), httpx.AsyncClient(base_url=target.address) as client:
+        made = [(await client.post("/api/sessions")).json()["session_id"] for _ in range(sessions)]
+        await page.evaluate(LISTED)
+
+        async def look() -> float:
+            return await longest_task_ms(browser, page, lambda: page.evaluate(LISTED))
+
+        same = [await look() for _ in range(LOOKS)]
+        changed = []
+        for number in range(LOOKS):
+            answer = await client.patch(f"/api/sessions/{made[number]}", json={"listed": "pinned"})
+            answer.raise_for_status()
+            changed.append(await look())
+    return same, changed
 
 
-async def ask(page: Page) -> None:
-    """Say something and wait for the end of the answer."""
-    field = page.get_by_role("textbox", name="Message")
-    await field.fill("tell me")
-    await page.evaluate(WATCH)
-    await field.press("Enter")
-    stop = page.get_by_role("button", name="Stop", exact=True)
-    await stop.wait_for()
-    await asyncio.wait_for(page.evaluate(ANSWERED), TURN_S)
+@contextlib.asynccontextmanager
+async def _page(answers: list[Answer], browser: Browser) -> AsyncIterator[tuple[Server, Page]]:
+    """A server with a model that answers so, and its page."""
+    async with ScriptedModel(answers) as model, server(model.api_base, MODEL) as target:
+        context = await browser.new_context()
+        page = await context.new_page()
+        await page.goto(target.address)
+        await page.get_by_role("textbox", name="Message").wait_for()
+        yield target, page
+        await context.close()

@@ -127,7 +127,9 @@ async def test_servers_of_two_builds_are_measured() -> None:
     builds = (this_build(), this_build())
     cpu_s, elapsed_s = await compare.measure_starts(builds, 1)
     assert 0 < cpu_s.pairs[0][0] < elapsed_s.pairs[0][0]
-    size = compare.Size(pairs=1, live=ages.Size(sessions=2, tokens=5, every_ms=1))
+    size = compare.Size(pairs=1, live=ages.Size(sessions=2, tokens=5, every_ms=1), page_tokens=400)
     async with scripted_model() as api_base:
         live = await compare.measure_live_cpu(builds, api_base, size)
     assert len(live.pairs) == 1 and live.ratio > 0
+    for row in await compare.measure_page(builds, size):
+        assert len(row.pairs) == 1 and row.ratio > 0

@@ -122,10 +122,13 @@ async def test_a_replay_is_counted_in_frames_and_bytes() -> None:
 async def test_the_page_is_measured_in_a_browser() -> None:
     if chromium() is None:
         pytest.skip(MISSING)
-    rows = await page.measure(loads=1, tokens=400)
+    rows = await page.measure(loads=1, tokens=400, sessions=20, switches=8)
     assert by_figure(rows, "first paint").ours > 0
     assert by_figure(rows, "while 400 tokens").ours > 0
     assert by_figure(rows, "one table of 400 tokens").ours > 0
+    assert by_figure(rows, "CPU of its process").ours > 0
+    assert by_figure(rows, "8 switches").within is not None
+    assert by_figure(rows, "20 sessions, one of which changed").ours > 0
 
 
 @in_the_long_form

@@ -16,6 +16,8 @@ import { LIST_ID, usePrompts } from "./prompts.js";
 const PASTED_CHARS = 8_000;
 /** A field of one line, its edges with it, is lower than so many lines. */
 const ONE_LINE = 2;
+/** Asked once: a browser keeps each question for as long as the page. */
+const finePointer = matchMedia("(pointer: fine)");
 
 /** @param {{ conversation: Conversation }} props */
 export function Composer({ conversation }) {
@@ -39,7 +41,7 @@ export function Composer({ conversation }) {
   }, [text]);
   useEffect(() => {
     // On a touch screen the focus would bring up the keyboard, unasked.
-    if (matchMedia("(pointer: fine)").matches) area.current?.focus();
+    if (finePointer.matches) area.current?.focus();
   }, []);
   const { suggested } = conversation;
   useEffect(() => {

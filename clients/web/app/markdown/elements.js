@@ -1,50 +1,18 @@
 // Elements: makes DOM from the nodes of Markdown, one by one and never from HTML, and brings elements up to date with as little
 // change as there is. Links go to http, https and mailto alone, and images come from listed sources alone.
 
+import { imagePath, safeImage, safeLink } from "./addresses.js";
 import { addCode, placeOf, removeAt } from "./chunks.js";
 import { highlight } from "./highlight.js";
 
 /** @typedef {import("./reading/nodes.js").Node} Node */
 
-const LINKS = new Set(["http:", "https:", "mailto:"]);
 /** Each of these runs in the direction of its first words; paragraphs, items and cells in that of their own, by the stylesheet. */
 const WRITTEN = new Set("h3 h4 h5 h6 ul ol blockquote section".split(" "));
 /** Their content is not made of their node's children. */
 const WHOLE = new Set(["math", "img", "input", "sup", "pre"]);
 /** Code of more lines can be folded; the stylesheet shows about as many then. */
 const FOLDED_LINES = 16;
-
-/**
- * The address, if it may be a link.
- * @param {string} text
- */
-export function safeLink(text) {
-  const parsed = URL.parse(text.trim());
-  return parsed && LINKS.has(parsed.protocol) ? parsed.href : null;
-}
-
-/**
- * The address, if images may be loaded from there.
- * @param {string} text @param {string[]} sources origins
- */
-export function safeImage(text, sources) {
-  const parsed = URL.parse(text.trim());
-  return parsed && LINKS.has(parsed.protocol) && sources.includes(parsed.origin) ? parsed.href : null;
-}
-
-/**
- * The path of an image of the workspace, or null.
- * @param {string} text
- */
-export function imagePath(text) {
-  if (!/^[^?#:\\]+\.(?:png|jpe?g|webp|gif|avif|bmp)$/i.test(text)) return null;
-  try {
-    const parts = decodeURIComponent(text).replace(/^\.\//, "").split("/");
-    return parts.some((part) => part === "" || part === "." || part === "..") ? null : parts.join("/");
-  } catch {
-    return null; // it is not encoded as an address
-  }
-}
 
 /** @param {string} tag @param {string} [name] */
 function element(tag, name = "") {
@@ -84,8 +52,15 @@ const foldButton = (code) => /** @type {HTMLElement} */ (code.closest(".code")?.
 
 /** Code to which nothing is added: in colours, and to be folded if it is long. @param {HTMLElement} code @param {string} language */
 function completed(code, language) {
-  foldButton(code).hidden = (code.textContent ?? "").split("\n").length <= FOLDED_LINES;
+  foldButton(code).hidden = !isLong(code);
   highlight(code, language);
+}
+
+/** The head of long code stays in view; of all others the browser would look where they stand in each frame. @param {HTMLElement} code */
+function isLong(code) {
+  const block = /** @type {HTMLElement} */ (code.closest(".code"));
+  if (!block.dataset.long && (code.textContent ?? "").split("\n").length > FOLDED_LINES) block.dataset.long = "true";
+  return block.dataset.long !== undefined;
 }
 
 /** @param {HTMLElement} link @param {string} href */
@@ -252,6 +227,7 @@ export class ElementMaker {
       code.replaceChildren();
       addCode(code, text);
     }
+    if (skip) isLong(code);
     if (after.complete && (!before.complete || from !== to)) completed(code, (after.attrs?.language ?? "").toLowerCase());
   }
 }

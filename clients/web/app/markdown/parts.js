@@ -13,7 +13,10 @@ export class Parts {
   #root;
   #width = 0;
   #frame = 0;
-  #observer = new ResizeObserver(() => (this.#frame ||= requestAnimationFrame(this.#settle)));
+  /** Parts that were looked at, and whether each that may be is settled. */
+  #seen = 0;
+  #ready = true;
+  #observer = new ResizeObserver(() => this.#changed());
 
   /** @param {HTMLElement} root */
   constructor(root) {
@@ -37,14 +40,23 @@ export class Parts {
     if (part && !part.childElementCount) part.remove();
   }
 
+  /** A text that grows changes its height with each line: only another part, or another width, is a reason to look. */
+  #changed() {
+    if (this.#ready && this.#root.childElementCount === this.#seen && this.#root.clientWidth === this.#width) return;
+    this.#frame ||= requestAnimationFrame(this.#settle);
+  }
+
   #settle = () => {
     this.#frame = 0;
+    this.#seen = this.#root.childElementCount;
     const parts = /** @type {HTMLElement[]} */ ([...this.#root.children].slice(0, -WHOLE));
     const width = this.#root.clientWidth;
     // In another width they have other heights.
     if (width !== this.#width) for (const part of parts) part.classList.remove("settled");
     this.#width = width;
-    const ready = parts.filter((part) => !part.classList.contains("settled") && isComplete(part));
+    const open = parts.filter((part) => !part.classList.contains("settled"));
+    const ready = open.filter(isComplete);
+    this.#ready = ready.length === open.length;
     const heights = ready.map((part) => part.getBoundingClientRect().height);
     ready.forEach((part, number) => {
       part.style.containIntrinsicBlockSize = `auto ${heights[number]}px`;

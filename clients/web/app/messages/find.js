@@ -21,7 +21,7 @@ function textOf(row) {
 
 /** @param {{ conversation: Conversation, list: { current: VirtualList | null } }} props */
 export function FindBar({ conversation, list }) {
-  void conversation.version.value;
+  void [conversation.version.value, conversation.grown.value];
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const [words, setWords] = useState("");
   const [at, setAt] = useState(0);

@@ -46,7 +46,7 @@ function nameOf(row) {
 
 /** @param {{ conversation: Conversation, list: { current: VirtualList | null } }} props */
 export function Messages({ conversation, list }) {
-  void conversation.version.value;
+  void [conversation.version.value, conversation.grown.value];
   const draw = useMemo(() => (/** @type {Row} */ row) => html`<${KINDS[row.kind]} row=${row} conversation=${conversation} />`, [conversation]);
   const rows = conversation.rows();
   useLinked(list, rows.length > 0);

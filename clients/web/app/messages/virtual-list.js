@@ -61,6 +61,7 @@ export class VirtualList extends Component {
   #top = 0;
   #seen = 600;
   #range = "";
+  #gutter = "";
   /** @type {Map<string, Element>} */
   #elements = new Map();
   #hadFocus = false;
@@ -123,7 +124,8 @@ export class VirtualList extends Component {
     const list = this.scroller.current;
     if (!list) return;
     // What is below the list stands under its column, whose sides are as wide as a scrollbar.
-    document.documentElement.style.setProperty("--gutter", `${(list.offsetWidth - list.clientWidth) / 2}px`);
+    const gutter = `${(list.offsetWidth - list.clientWidth) / 2}px`;
+    if (gutter !== this.#gutter) document.documentElement.style.setProperty("--gutter", (this.#gutter = gutter));
     let shift = 0;
     let changed = list.clientHeight !== this.#seen;
     this.#seen = list.clientHeight;
@@ -143,7 +145,9 @@ export class VirtualList extends Component {
     if (this.#pinned) list.scrollTop = list.scrollHeight;
     else if (shift) list.scrollTop += shift;
     this.#top = list.scrollTop;
-    this.forceUpdate();
+    // Rows that are in the document are not drawn again for their own height: what stands above and below them stays as high as it was.
+    this.heights.place(this.props.rows, this.props.estimate);
+    if (this.#range !== this.#rangeNow().name) this.forceUpdate();
   }
 
   #scrolled = () => {

@@ -94,7 +94,11 @@ function OwnSessions() {
     <input ref=${search} class="search" type="search" placeholder=${narrow.value ? "Search" : `Search (${CTRL}+K)`} aria-label="Search sessions" value=${sought} onInput=${(/** @type {any} */ event) => setSought(event.target.value)} onKeyDown=${searching} />
     ${waits > 0 && html`<button type="button" class="waits" onClick=${() => (panel.value = "waiting")}>${plural(waits, "call waits", "calls wait")} for your approval</button>`}
     <ul class="sessions" onScroll=${scrolled} onKeyDown=${moveAmongLinks}>
-      ${shown.map((session, at) => html`${!words.length && headed(shown, at, now)}<${SessionLine} key=${session.session_id} session=${session} here=${current.value === session.session_id} fresh=${unseen.value.has(session.session_id)} />`)}
+      ${shown.flatMap((session, at) => [
+        // Flat, so that a line that moves stays the line of its session.
+        !words.length && headed(shown, at, now),
+        html`<${SessionLine} key=${session.session_id} session=${session} here=${current.value === session.session_id} fresh=${unseen.value.has(session.session_id)} />`,
+      ])}
       ${all.length > most && html`<li key="more"><button type="button" class="link" onClick=${() => setMost(most + LISTED)}>${`${all.length - most} older`}</button></li>`}
       ${archived > 0 && !words.length && html`<li key="archive"><button type="button" class="link" aria-expanded=${archive} onClick=${() => setArchive(!archive)}>${archive ? "Hide the archive" : `Archive (${archived})`}</button></li>`}
       ${!all.length && !archived && html`<li class="faint nothing">${words.length ? "Nothing was found." : "No sessions yet."}</li>`}

@@ -10,6 +10,7 @@ import { base, server } from "../api/base.js";
 import { filePath } from "../api/http.js";
 import { messageOf } from "../text/format.js";
 import { answeredElsewhere, announcementOf, noteOf, refusalText } from "./notes.js";
+import { Pace } from "./pace.js";
 import { notesOfThePast } from "./past.js";
 import { keyAfter, Rows } from "./rows.js";
 import { loadDraft, saveDraft, Unsettled } from "./storage.js";
@@ -18,14 +19,13 @@ import { whyBarred } from "./barred.js";
 import { keepVersion } from "./versions.js";
 import { imagesOf, Uploads, withFileNames } from "./uploads.js";
 
-/** While the page is not shown there are no frames; then the view is looked at this often. */
-const HIDDEN_MS = 500;
+/** Events of which a model or a tool makes many in a second. */
+const STREAMED = new Set(["assistant_chunk", "tool_log"]);
 
 export class Conversation {
   #unsettled = new Unsettled();
   /** Whether the session is yet to be made. */
   #fresh;
-  #scheduled = false;
   #rows = new Rows();
   /** @type {{ id: string, text: string, why: string, images?: Wire.ImageFile[], turn_id?: string }[]} */
   #failed = [];
@@ -39,8 +39,11 @@ export class Conversation {
   started = new Map();
   /** @type {Note[]} */
   notes = [];
-  /** Changes when the view has; at most once a frame. */
-  version = signal(0);
+  #pace = new Pace();
+  /** Changes when the view has, but for what streams; at most once a frame. */
+  version = this.#pace.version;
+  /** Changes when nothing but a text or an output that streams has grown. */
+  grown = this.#pace.grown;
   /** @type {import("@preact/signals").Signal<Status>} */
   status;
   /** The message whose text is being changed, by its row's key, and what it is now: the list forgets rows that are far away. */
@@ -142,7 +145,7 @@ export class Conversation {
       this.#send({ type: "edit", turn_id, text, ...(images.length && { images }) }, text);
     } catch (error) {
       this.#failed = [...this.#failed, { id: `edit-${turn_id}`, text, why: `how it went on could not be kept: ${messageOf(error)}`, images, turn_id }];
-      this.#look();
+      this.#pace.look();
     }
   }
 
@@ -175,7 +178,7 @@ export class Conversation {
   /** @param {string} id */
   discard(id) {
     this.#failed = this.#failed.filter((one) => one.id !== id);
-    this.#look();
+    this.#pace.look();
   }
 
   /** Put files into the workspace. A session that is yet to begin begins. @param {File[]} files */
@@ -218,7 +221,7 @@ export class Conversation {
       if (submission.type === "exec_approval") for (const one of submission.approvals) this.answered.delete(one.tool_call_id);
       if (text === undefined) notify(refusalText(error), { tone: "bad" });
       else this.#failed = [...this.#failed, { id: error.id, text, why: refusalText(error), ...("images" in submission && { images: submission.images }) }];
-      this.#look();
+      this.#pace.look();
     });
   }
 
@@ -232,7 +235,7 @@ export class Conversation {
       else if (one.kind === "caught_up" && !one.recovered) void this.#readNotes();
     }
     if (!this.#unsettled.save(this.session.sessionId, this.session.unsettled)) notify("The browser has no room to keep what you say over a reload.", { tone: "bad" });
-    this.#look();
+    this.#pace.look(items.length > 0 && items.every((one) => one.kind === "event" && STREAMED.has(one.event.type)));
   }
 
   /** @param {Status} status */
@@ -274,23 +277,12 @@ export class Conversation {
     const newest = new Set(this.notes.map((note) => note.seq));
     this.notes = [...found.filter((note) => !newest.has(note.seq)), ...this.notes];
     this.learnt.value += 1;
-    this.#look();
+    this.#pace.look();
   }
 
   /** What the view does not hold, and events tell. @param {Wire.Event} event */
   #remember(event) {
     if (event.type === "accepted") this.times.set(event.submission_id, event.at);
     if (event.type === "tool_output" && event.cost_usd !== undefined) this.costs.set(event.tool_call_id, event.cost_usd);
-  }
-
-  #look() {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    const look = () => {
-      this.#scheduled = false;
-      this.version.value += 1;
-    };
-    if (document.hidden) setTimeout(look, HIDDEN_MS);
-    else requestAnimationFrame(look);
   }
 }

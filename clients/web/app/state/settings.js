@@ -44,8 +44,11 @@ export function choose(change) {
   }
 }
 
+/** Asked once: a browser keeps each question for as long as the page. */
+const touched = globalThis.matchMedia?.("(pointer: coarse)");
+
 /** Whether Enter alone sends. On a touch screen the keyboard is on the screen, and has no other key for a new line. */
 export function enterSends() {
   const { enter } = settings.value;
-  return enter === "send" || (enter === "auto" && !matchMedia("(pointer: coarse)").matches);
+  return enter === "send" || (enter === "auto" && !touched?.matches);
 }
