@@ -1,7 +1,7 @@
 // Blocks: reads a text that grows. Blocks that nothing can change any more are settled; only the last one is read again, and of a
-// list, a table or a fence only what comes after its finished part.
+// list, a table, a fence or a long paragraph only what comes after its finished part.
 
-import { NodeMaker } from "./nodes.js";
+import { ALERT, NodeMaker } from "./nodes.js";
 import { grouped, isClosed, isLoose, itemsOf, lastCut, Lines, OpenBlock } from "./open-block.js";
 import { blockTokens } from "./tokenizer.js";
 
@@ -14,8 +14,14 @@ import { blockTokens } from "./tokenizer.js";
  */
 /** @typedef {{ groups: Group[], lines: Lines, references: Record<string, Definition>, unsure: number }} Parsed */
 
+/** Characters of a paragraph from which on its finished words are kept. */
+const LONG_TEXT = 2_000;
+
 /** One text that grows. */
 export class BlockReader {
+  #longText;
+  /** So long must a paragraph be before it is looked at again: no end of its open marks was found. */
+  #lookAt = 0;
   /** From the start of the open block. */
   #text = "";
   /** Up to where it was read as whole lines. */
@@ -31,6 +37,11 @@ export class BlockReader {
   #openDefinitions = new Map();
   /** @type {Update} */
   #update = { nodes: [], settled: 0, changed: new Map() };
+
+  /** @param {number} [longText] */
+  constructor(longText = LONG_TEXT) {
+    this.#longText = longText;
+  }
 
   /** Characters that the next piece makes it read again. */
   get again() {
@@ -48,7 +59,11 @@ export class BlockReader {
     if (whole > this.#read || ended) while (this.#settle(whole - this.#dropped, ended));
     this.#dropped = 0;
     if (!ended) {
-      const { groups, lines } = this.#parse(this.#text.length);
+      let parsed = this.#parse(this.#text.length);
+      const other = this.#isOther(parsed);
+      if (other) this.#open = new OpenBlock();
+      if (other || this.#keepText(parsed)) parsed = this.#parse(this.#text.length);
+      const { groups, lines } = parsed;
       this.#update.nodes.push(...groups.flatMap((group) => this.#node(group, group === groups[0], lines, false)));
     }
     this.#open.seen();
@@ -68,7 +83,7 @@ export class BlockReader {
     const { groups, lines } = parsed;
     const cut = ended ? groups.length : lastCut(groups, lines, parsed.unsure);
     const renewed = this.#define(parsed, cut);
-    if (this.#open.keepsAny && (this.#loosened(parsed) || meet(this.#open.labels, renewed))) {
+    if (this.#open.keepsAny && (this.#loosened(parsed) || this.#isOther(parsed) || meet(this.#open.labels, renewed))) {
       this.#open = new OpenBlock();
       return true;
     }
@@ -103,7 +118,7 @@ export class BlockReader {
 
   /** @param {Group} group @param {boolean} first @param {Lines} lines @param {boolean} settled @returns {Node[]} */
   #node(group, first, lines, settled) {
-    const nodes = this.#maker.blocks(group.tokens, first && this.#open.loose);
+    const nodes = this.#maker.blocks(group.tokens, first && this.#open.loose, first && this.#open.keepsAny);
     if (first && nodes.length) nodes[0] = this.#open.whole(nodes[0]);
     return settled || isClosed(group, lines) ? nodes.map(complete) : nodes;
   }
@@ -156,6 +171,28 @@ export class BlockReader {
     return !this.#open.loose && first?.type.endsWith("_list_open") && isLoose(first, lines);
   }
 
+  /** Whether what seemed a paragraph is none: a heading, by the line below it, or a table. @param {Parsed} parsed */
+  #isOther({ groups: [first] }) {
+    if (this.#open.inner) return first?.type !== "blockquote_open" || first.tokens[1].type !== "paragraph_open";
+    return this.#open.isText && first?.type !== "paragraph_open";
+  }
+
+  /** Keeps the finished words of a long paragraph; whether there are some. @param {Parsed} parsed */
+  #keepText({ groups: [first, ...others], lines, unsure }) {
+    if (others.length || first?.type !== "paragraph_open" || unsure < Infinity) return false;
+    const { content } = first.tokens[1];
+    // One that begins so may become a definition.
+    if (content.length < Math.max(this.#longText, this.#lookAt) || (!this.#open.isText && content.startsWith("["))) return false;
+    const at = lines.text.indexOf(content, lines.start(first.start));
+    const before = this.#maker.labels;
+    this.#maker.labels = this.#open.labels;
+    const found = at < 0 ? null : this.#maker.finished(content);
+    this.#maker.labels = before;
+    this.#lookAt = found ? 0 : content.length + content.length / 4;
+    if (found) this.#open.keepText(found.nodes, this.#open.from + at + found.end);
+    return found !== null;
+  }
+
   /** @param {Group} group the only block @param {Parsed} parsed @param {number} whole */
   #keepWithin(group, { lines, unsure, references }, whole) {
     const [first] = group.tokens;
@@ -172,12 +209,36 @@ export class BlockReader {
         open.keepItems(complete(this.#maker.blocks(finished.tokens, open.loose)[0]), this.#offset(lines, last.start));
         for (const label of labelsOf(finished)) if (!open.definitions.has(label)) open.definitions.set(label, references[label]);
       }
+    } else if (group.type === "blockquote_open") {
+      this.#keepQuoted(group, lines, unsure, references);
     } else if (group.type === "table_open" && atEnd && unsure === Infinity) {
       open.keepRows(complete(this.#maker.blocks(group.tokens)[0]), lines.text.slice(from, lines.start(group.start + 2)), whole);
     } else if (group.type === "fence" && atEnd && !isClosed(group, lines)) {
       open.keepLines(first.content, lines.text.slice(from, lines.start(group.start + 1)), whole);
     }
     this.#maker.labels = before;
+  }
+
+  /** @param {Group} group a quote, the only block @param {Lines} lines @param {number} unsure @param {Record<string, Definition>} references */
+  #keepQuoted(group, lines, unsure, references) {
+    const open = this.#open;
+    const inner = grouped(group.tokens.slice(1, -1));
+    // A title, which may go on, can still belong to the definition before a block.
+    const at = inner.findLastIndex(({ start }, number) => start <= unsure && inner[number - 1]?.type !== "reference_definition");
+    if (at > 0) {
+      const tokens = [group.tokens[0], ...inner.slice(0, at).flatMap((one) => one.tokens), group.tokens[group.tokens.length - 1]];
+      const [quote] = this.#maker.blocks(tokens, false, open.keepsAny);
+      open.keepQuoted(complete(quote), this.#offset(lines, inner[at].start));
+      for (const label of labelsOf({ ...group, tokens })) if (!open.definitions.has(label)) open.definitions.set(label, references[label]);
+    } else if (inner.length === 1 && inner[0].type === "paragraph_open" && unsure === Infinity) {
+      const [{ start, tokens }] = inner;
+      const { content } = tokens[1];
+      if (content.length < Math.max(this.#longText, this.#lookAt) || (content.startsWith("[") && !open.inner && !ALERT.test(content))) return;
+      const begins = (/** @type {number} */ line) => /^ {0,3}> ?\p{L}/u.test(lines.text.slice(lines.start(start + line), lines.start(start + line) + 8));
+      const found = this.#maker.quoted(content, begins, open.keepsAny);
+      this.#lookAt = found ? 0 : content.length + content.length / 4;
+      if (found) open.keepQuotedText(found.quote, this.#offset(lines, start + found.count));
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 // Nodes: a tree of plain data for each block of Markdown, made from its tokens. Elements are made from nodes alone.
 
 import { emails } from "./autolinks.js";
+import { finishedLines, finishedText } from "./finished-text.js";
 import { inlineTokens } from "./tokenizer.js";
 
 /** @typedef {import("markdown-it").Token} Token */
@@ -14,7 +15,7 @@ import { inlineTokens } from "./tokenizer.js";
 /** The page has headings of its own: those of a message are below them. */
 /** @type {Record<string, string>} */
 const HEADINGS = { h1: "h3", h2: "h4", h3: "h5", h4: "h6", h5: "h6", h6: "h6" };
-const ALERT = /^\[!(note|tip|important|warning|caution)\][ \t]*(?:\n|$)/i;
+export const ALERT = /^\[!(note|tip|important|warning|caution)\][ \t]*(?:\n|$)/i;
 const TASK = /^\[([ xX])\][ \t\n]+(?=\S)/;
 /** Tables and their parts, and what else is an element as it is. */
 const PLAIN = new Set("p blockquote ul ol li hr table thead tbody tr th td em strong s a br".split(" "));
@@ -54,9 +55,10 @@ export class NodeMaker {
 
   /**
    * The nodes of these tokens.
-   * @param {Token[]} tokens @param {boolean} loose whether a list is loose that seems tight here @returns {Node[]}
+   * @param {Token[]} tokens @param {boolean} loose whether a list is loose that seems tight here
+   * @param {boolean} continued whether the first block goes on with one that began before @returns {Node[]}
    */
-  blocks(tokens, loose = false) {
+  blocks(tokens, loose = false, continued = false) {
     /** @type {Node} */
     const root = { tag: "", children: [] };
     const open = [root];
@@ -69,7 +71,7 @@ export class NodeMaker {
         open.push(node.tag === "div" && node.children.length ? /** @type {Node} */ (node.children[0]) : node);
       } else if (token.nesting < 0) {
         const node = /** @type {Node} */ (open.pop());
-        if (node.tag === "blockquote") alert(node);
+        if (node.tag === "blockquote" && !(continued && node === root.children[0])) alert(node);
         else if (node.tag === "li") task(node);
       } else if (token.type === "inline") {
         append(top.children, this.inline(token.content));
@@ -94,6 +96,30 @@ export class NodeMaker {
     this.#next.set(content, made);
     for (const label of made.labels) this.labels.add(label);
     return made.nodes;
+  }
+
+  /** What of a paragraph's content is finished, and where the rest begins; null: nothing. @param {string} content */
+  finished(content) {
+    const found = finishedText(content, this.#environment);
+    if (!found) return null;
+    const nodes = inlineNodes(found.tokens);
+    append(nodes, [found.space]);
+    return { nodes, end: found.end };
+  }
+
+  /**
+   * A quote with the finished lines of its one paragraph, and how many these are; null: there are none.
+   * @param {string} content @param {(line: number) => boolean} begins @param {boolean} continued
+   * @returns {{ quote: Node, count: number } | null}
+   */
+  quoted(content, begins, continued) {
+    const found = finishedLines(content, begins, this.#environment);
+    if (!found) return null;
+    const nodes = inlineNodes(found.tokens);
+    append(nodes, ["\n"]);
+    const quote = { tag: "blockquote", children: [{ tag: "p", children: nodes }] };
+    if (!continued) alert(quote);
+    return { quote, count: found.count };
   }
 }
 

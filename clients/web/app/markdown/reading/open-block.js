@@ -1,5 +1,5 @@
 // Open block: what of the last block of a text that grows is finished, though the block is not: items of a list, rows of a table,
-// lines of a fence. They are not read again.
+// lines of a fence, words of a paragraph. They are not read again.
 
 /** @typedef {import("./nodes.js").Node} Node */
 /** @typedef {import("./nodes.js").Definition} Definition */
@@ -40,13 +40,17 @@ export class OpenBlock {
   labels = new Set();
   /** What the finished part defines. @type {Map<string, Definition>} */
   definitions = new Map();
-  /** Items, rows or characters that are finished, and shown. */
+  /** Items, rows, characters of code or nodes of a paragraph that are finished, and shown. */
   #shown = 0;
   /** Those that were finished since. @type {(Node | string)[]} */
   #fresh = [];
   #started = false;
+  /** Whether what is kept is the text of a paragraph. */
+  isText = false;
   /** @type {Record<string, string> | undefined} */
   #attrs;
+  /** Of a quote: what is kept of the paragraph that the rest begins with. @type {OpenBlock | null} */
+  inner = null;
 
   get keepsAny() {
     return this.#started;
@@ -64,7 +68,14 @@ export class OpenBlock {
       const rows = this.#with(body ?? { tag: "tbody", children: [] });
       return { ...node, children: [{ tag: "table", children: [head, ...(rows.children.length || rows.skip ? [rows] : [])] }] };
     }
-    return { ...this.#with(node), attrs: this.#attrs };
+    return { ...this.#with(this.#joined(node)), attrs: this.#attrs };
+  }
+
+  /** A quote whose first block is whole. @param {Node} node @returns {Node} */
+  #joined(node) {
+    if (!this.inner) return node;
+    const [first, ...others] = node.children;
+    return { ...node, children: [this.inner.whole(/** @type {Node} */ (first)), ...others] };
   }
 
   /** @param {Node} node @returns {Node} */
@@ -74,8 +85,23 @@ export class OpenBlock {
 
   /** What was finished is shown now. */
   seen() {
-    this.#shown += this.#fresh.reduce((sum, each) => sum + (typeof each === "string" ? each.length : 1), 0);
+    this.#shown += this.#fresh.reduce((sum, each) => sum + (typeof each === "string" && !this.isText ? each.length : 1), 0);
     this.#fresh = [];
+    this.inner?.seen();
+  }
+
+  /** @param {Node} quote with those of its blocks that are finished @param {number} from where the next one begins */
+  keepQuoted(quote, from) {
+    this.keepItems(this.#joined(quote), from);
+    this.inner = null;
+  }
+
+  /** @param {Node} quote with the finished lines of its last paragraph @param {number} from */
+  keepQuotedText(quote, from) {
+    const [paragraph] = /** @type {Node[]} */ (quote.children);
+    this.keepItems({ ...quote, children: [] }, from);
+    this.inner ??= new OpenBlock();
+    this.inner.keepText(paragraph.children, 0);
   }
 
   /** @param {Node} list those items that are finished @param {number} from where the next one begins */
@@ -92,6 +118,13 @@ export class OpenBlock {
     this.#fresh.push(...(body?.children ?? []));
     this.#started = true;
     this.prefix = head;
+    this.from = from;
+  }
+
+  /** @param {(Node | string)[]} nodes @param {number} from */
+  keepText(nodes, from) {
+    this.#fresh.push(...nodes);
+    this.#started = this.isText = true;
     this.from = from;
   }
 

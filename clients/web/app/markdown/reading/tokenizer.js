@@ -98,10 +98,16 @@ export function blockTokens(text, environment) {
 
 /** The inline tokens of one block's content. @param {string} content @param {Environment} environment @returns {Token[]} */
 export function inlineTokens(content, environment) {
-  /** @type {Token[]} */
-  const tokens = [];
-  tokenizer.inline.parse(content, tokenizer, environment, tokens);
-  return tokens;
+  return inlineState(content, environment).tokens;
+}
+
+/** The same with the marks that were paired, or not. @param {string} content @param {Environment} environment */
+export function inlineState(content, environment) {
+  const { inline } = tokenizer;
+  const state = new inline.State(content, tokenizer, environment, []);
+  inline.tokenize(state);
+  for (const pair of inline.ruler2.getRules("")) pair(state);
+  return state;
 }
 
 /** @type {Promise<void> | null} */

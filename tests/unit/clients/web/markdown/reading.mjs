@@ -20,9 +20,9 @@ export function reader() {
   return new BlockReader();
 }
 
-/** The nodes of a text that comes in these pieces, put together as the page does it. */
-export function read(text, pieces = [text]) {
-  const reader = new BlockReader();
+/** The nodes of a text that comes in these pieces, put together as the page does it; `longText`: from which length on words of a paragraph are kept. */
+export function read(text, pieces = [text], longText = undefined) {
+  const reader = new BlockReader(longText);
   const settled = [];
   let shown = [];
   const take = (piece, ended) => {
