@@ -115,8 +115,11 @@ class Nodes(Protocol):
     async def deleted(self, session_ids: Sequence[str]) -> list[str]:
         """Those of these sessions that were deleted, as far as that is remembered. Raises `JournalError`."""
 
-    async def follow(self, session_ids: Sequence[str]) -> None:
-        """These sessions have sockets now, at this node. Raises `JournalError`."""
+    async def follow(self, session_ids: Sequence[str]) -> list[str]:
+        """These sessions have sockets now, at this node. Those that were being written just then, which are to be told of again.
+
+        Raises `JournalError`.
+        """
 
     async def unfollowed(self, session_ids: Sequence[str], for_s: float) -> list[str]:
         """Those of these sessions of which no node has told by `follow` for so long, and that are older. Raises `JournalError`."""

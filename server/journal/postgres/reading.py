@@ -24,11 +24,16 @@ _READ = f"""
 """.encode()
 
 
-_FOLLOW = """
-    UPDATE sessions SET followed_at = clock_timestamp()
+_TO_TELL = """
+    SELECT key, session_id FROM sessions
     WHERE session_id = ANY(%s::bytea[]) AND NOT deleted AND followed_at < clock_timestamp() - interval '30 seconds'
 """
 """One that was told of just now need not be written again: clients may come back often."""
+_FOLLOW = f"""
+    UPDATE sessions SET followed_at = clock_timestamp()
+    WHERE key IN (SELECT key FROM ({_TO_TELL} FOR NO KEY UPDATE SKIP LOCKED) free)
+"""
+"""It waits for no row: an append of another node locks those of its sessions in its own order, and each would wait for the other."""
 _UNFOLLOWED = """
     SELECT session_id FROM sessions
     WHERE session_id = ANY(%s::bytea[]) AND NOT deleted AND followed_at < clock_timestamp() - %s * interval '1 second'
@@ -37,9 +42,11 @@ _UNFOLLOWED = """
 _SPENT = "SELECT user_id, tokens, microdollars FROM spending WHERE day = %s AND user_id = ANY(%s::bytea[])"
 
 
-def follow(connection: Connection, session_ids: Sequence[str]) -> None:
+def follow(connection: Connection, session_ids: Sequence[str]) -> list[str]:
     """See `Nodes.follow`."""
-    connection.execute(_FOLLOW, ([*map(encode, session_ids)],))
+    encoded = [*map(encode, session_ids)]
+    connection.execute(_FOLLOW, (encoded,))
+    return [session_id.decode() for _, session_id in connection.execute(_TO_TELL, (encoded,), binary=True)]
 
 
 def unfollowed(connection: Connection, session_ids: Sequence[str], for_s: float) -> list[str]:

@@ -15,7 +15,7 @@ TOLD_EACH_S: Final = 300.0
 """Time between two times that all are told of. Who has not heard of a session's sockets for longer knows that it has none."""
 
 AGAIN_S: Final = 5.0
-"""Pause after the database failed."""
+"""Pause after the database failed, or could not take all."""
 
 AT_ONCE: Final = 1_000
 """Sessions that are told of in one statement."""
@@ -56,11 +56,17 @@ class FollowedSessions:
                 all_at = loop.time() + TOLD_EACH_S
             self._wake.clear()
             try:
-                while self._new:
-                    told = list(self._new)[:AT_ONCE]
-                    await self._nodes.follow(told)
-                    self._new.difference_update(told)
+                await self._tell()
             except JournalError as error:
                 log.info("other servers are told later which sessions have sockets here: %s", error)
+            if self._new:
                 await asyncio.sleep(AGAIN_S)
                 self._wake.set()
+
+    async def _tell(self) -> None:
+        """Tell of each once. What stays is told of later. Raises `JournalError`."""
+        waiting = list(self._new)
+        for at in range(0, len(waiting), AT_ONCE):
+            told = waiting[at : at + AT_ONCE]
+            left = await self._nodes.follow(told)
+            self._new.difference_update(set(told).difference(left))

@@ -199,9 +199,9 @@ class PostgresNodes:
         """Those of these sessions that were deleted."""
         return await self._queries.put(lambda db: reading.deleted(db, session_ids))
 
-    async def follow(self, session_ids: Sequence[str]) -> None:
-        """These sessions have sockets now."""
-        await self._writes.put(lambda tables: tables.run(lambda db: reading.follow(db, session_ids)))
+    async def follow(self, session_ids: Sequence[str]) -> list[str]:
+        """These sessions have sockets now. Those that are to be told of again."""
+        return await self._writes.put(lambda tables: tables.run(lambda db: reading.follow(db, session_ids)))
 
     async def unfollowed(self, session_ids: Sequence[str], for_s: float) -> list[str]:
         """Those of these sessions that had no sockets for so long."""
