@@ -140,6 +140,13 @@ def test_the_longer_of_two_values_wins_and_no_format_cuts_a_value_in_two() -> No
     assert tricky.redact("x://u:p@ss/w:rd@long@h") == "x://u:[redacted: DB_PASSWORD]@h"
 
 
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_redactor_that_has_compiled_nothing_yet_leaves_nothing_out(secret: str) -> None:
+    REDACTOR.prepare_streams()
+    for text in (secret, f"İ\n{secret.upper()}", secret.swapcase(), base64.b64encode(secret.encode()).decode()):
+        assert Redactor(REDACTOR.values, PATTERNS).redact(text) == REDACTOR.redact(text)
+
+
 @given(st.lists(PIECES, max_size=8), st.data())
 @example(["postgres://user:pa55w%rd@host/db"], None)
 def test_streams_give_the_same_text_however_it_is_split(pieces: list[str], data: st.DataObject | None) -> None:

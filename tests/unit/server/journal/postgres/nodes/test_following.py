@@ -20,7 +20,9 @@ async def test_a_session_that_is_being_written_is_not_waited_for_and_told_of_aga
         with psycopg.connect(database, autocommit=True) as other:
             other.execute(OLD)
             with other.transaction():
-                other.execute(LOCK)  # as an append does; who waited for it while it holds others would stop both for a second
+                other.execute(
+                    LOCK
+                )  # as an append does; who waited for it while it holds others would stop both for a second
                 async with asyncio.timeout(20):
                     assert await nodes_of(b).follow(sessions) == ["s1"]
             assert await nodes_of(b).unfollowed(sessions, HOUR_S) == ["s1"]
