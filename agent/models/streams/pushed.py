@@ -15,7 +15,7 @@ TakeBlock = Callable[[bytes], bool]
 
 
 SAME_STEP_S = 0.000_5
-"""Blocks that come within so many seconds are of one step of the event loop, or of two that follow at once."""
+"""A block that comes within so many seconds after one was taken is of the same step of the event loop, or of one that follows at once."""
 
 
 class _Taker:
@@ -32,12 +32,13 @@ class _Taker:
 
     def is_fast(self) -> bool:
         """Whether what comes now came in one step of the loop with the block before it."""
-        before, self._at = self._at, self._loop.time()
-        return self._at - before < SAME_STEP_S
+        return self._loop.time() - self._at < SAME_STEP_S
 
     def take(self, block: bytes) -> bool:
         """Hand a block over. False if it was the last."""
-        return self._context.run(self._take, block)
+        is_wanted = self._context.run(self._take, block)
+        self._at = self._loop.time()  # however long that took: else large blocks of one step would all be taken in it
+        return is_wanted
 
     def done(self) -> bool:
         """Whether the task goes on already."""

@@ -4,7 +4,10 @@ import asyncio
 from dataclasses import dataclass, field
 
 import pytest
+from aiohttp import StreamReader
+from aiohttp.base_protocol import BaseProtocol
 
+from agent.models.streams.pushed import push
 from agent.util.tasks import TaskOwner
 from tests.support.backends import SCRIPTED, Sink, scripted
 from tests.support.models.scripted_model import Finish, Gate, Raw, Text, stream
@@ -95,3 +98,25 @@ async def test_a_call_that_is_cancelled_closes_its_body(tasks: TaskOwner) -> Non
                 await asyncio.sleep(0)
             call.cancel()
             await backend.requests[0].left.wait()
+
+
+async def test_of_large_blocks_that_come_in_one_step_the_first_alone_is_taken_in_it(
+    monkeypatch: pytest.MonkeyPatch, tasks: TaskOwner
+) -> None:
+    loop, taken, now = asyncio.get_running_loop(), list[bytes](), [1_000.0]
+    monkeypatch.setattr(loop, "time", lambda: now[0])
+
+    def take(block: bytes) -> bool:
+        taken.append(block)
+        now[0] += 1.0  # it takes long
+        return True
+
+    reader = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
+    reader._protocol.transport = asyncio.Transport()  # it is connected
+    pushing = tasks.start(push(reader, take), "push")
+    await asyncio.sleep(0)
+    for block in (b"a", b"b", b"c"):
+        reader.feed_data(block)
+    await pushing
+    assert taken == [b"a"]
+    assert await reader.readany() == b"bc", "the task takes the others together, and lets others run"
