@@ -16,7 +16,7 @@ log = logging.getLogger("holdfast.retention")
 AT_ONCE = 100
 """Sessions deleted in one step; the next step follows at once if there are more."""
 READ_AT_ONCE = 1_000
-"""Sessions without anything in them that one look finds: some of them have sockets, and stay."""
+"""Sessions that one look finds, of each kind: some of them have sockets, and stay."""
 DAY_S = 86_400.0
 
 EMPTY_S = 1_800.0
@@ -54,9 +54,11 @@ class Retention:
     async def sweep(self, now: datetime) -> int:
         """Delete one batch; returns the number deleted. A session with sockets, or that a server runs, is left alone. Raises `JournalError`."""
         deleted = 0
-        old = await self._manager.journal.stale(self._before(now, self._after_s), "", AT_ONCE)
-        empty = (await self._empty(now))[:AT_ONCE]
-        for session_id in dict.fromkeys([*old, *empty]):
+        old = await self._unused(
+            await self._manager.journal.stale(self._before(now, self._after_s), "", READ_AT_ONCE), 0.0
+        )
+        empty = await self._empty(now)
+        for session_id in dict.fromkeys([*old[:AT_ONCE], *empty[:AT_ONCE]]):
             if not self._manager.registry.ownership.is_first:
                 break
             if not await self._unused([session_id], 0.0 if session_id in old else self._empty_after_s):

@@ -66,6 +66,18 @@ async def test_an_empty_session_is_deleted_earlier_unless_it_has_a_socket(tmp_pa
         assert not await there(manager, empty)
 
 
+async def test_old_sessions_that_have_sockets_keep_no_others_from_being_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.jobs.retention.AT_ONCE", 1)
+    async with running(settings_for(tmp_path)) as manager:
+        oldest, other = [await manager.create_session("ann") for _ in range(2)]
+        retention = Retention(manager, after_days=30, empty_after_s=0)
+        async with manager.attach((await manager.registry.open(oldest)).row):
+            assert await retention.sweep(after(days=30)) == 1
+        assert await there(manager, oldest) and not await there(manager, other)
+
+
 async def test_a_session_without_messages_that_has_a_title_or_files_is_kept(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager:
         titled, filled, empty = [await manager.create_session("ann") for _ in range(3)]
