@@ -184,3 +184,46 @@ async def test_on_a_phone_names_and_buttons_stay_whole_and_risks_are_seen_in_the
         await at.chat.field.press("Enter")
         await at.chat.field.press_sequentially("b")
         await expect(at.chat.field).to_have_value("a\nb")
+
+
+WIDE = """## Ways
+
+All **ways** of the `owls`:
+
+| Configuration | What it does | Throughput | Recommendation | Compatibility | Responsibility |
+|---|---|---|---|---|---|
+| one | it reads all of the file and tells what is in it | 12 | use it where order matters more than time | 3.2 | internationalization |
+"""
+BROKEN = """(head) => [...head.childNodes].flatMap((text) => [...text.data.matchAll(/\\S+/g)].map((word) => {
+  const range = new Range();
+  range.setStart(text, word.index);
+  range.setEnd(text, word.index + word[0].length);
+  return range.getClientRects().length;
+})).some((lines) => lines > 1)"""
+"""Whether a word of this cell stands in more than one line."""
+
+
+async def test_a_wide_table_scrolls_sideways_and_what_is_found_in_it_is_told_in_plain_text(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    async with scene(tabs, tmp_path, [text(WIDE)]) as at:
+        page = at.chat.page
+        await at.chat.say("compare all ways")
+        await at.chat.idle()
+        for width in (1440, 360):
+            await page.set_viewport_size({"width": width, "height": 800})
+            block = page.locator(".markdown .scroll")
+            assert await block.evaluate("(one) => one.scrollWidth > one.clientWidth")
+            assert await page.evaluate("document.documentElement.scrollWidth") <= width
+            assert not any([await head.evaluate(BROKEN) for head in await block.locator("th").all()])
+            assert min(await block.locator("td.long").evaluate_all("(all) => all.map((one) => one.clientWidth)")) >= 190
+        await page.set_viewport_size({"width": 1100, "height": 800})
+        await page.get_by_role("searchbox", name="Search sessions").fill("owls")
+        found = at.chat.sessions.locator(".session-found")
+        await expect(found).to_contain_text("Ways All ways of the owls:")
+        await expect(found).not_to_contain_text(re.compile(r"[#*`|]{2}|`"))
+        await expect(found.locator("mark")).to_have_text("owls")
+        await page.get_by_role("searchbox", name="Search sessions").fill("")
+        await at.chat.field.press("Control+ArrowUp")
+        help_ = page.locator("form.edit > .faint")
+        assert await help_.evaluate("(one) => one.clientHeight < 1.9 * parseFloat(getComputedStyle(one).lineHeight)")

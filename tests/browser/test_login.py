@@ -213,6 +213,11 @@ def who(chat: Chat) -> Locator:
     return chat.page.locator(".who bdi")
 
 
+ROOM = (
+    "(button) => document.querySelector('main').getBoundingClientRect().bottom - button.getBoundingClientRect().bottom"
+)
+
+
 async def test_a_link_of_another_user_asks_where_somebody_is_logged_in(tabs: Tabs, tmp_path: Path) -> None:
     async with two_users(tabs, tmp_path) as (live, tokens, chat):
         page = chat.page
@@ -223,6 +228,8 @@ async def test_a_link_of_another_user_asks_where_somebody_is_logged_in(tabs: Tab
         assert tokens["eve"] not in page.url
         await nothing_grave(page)
         await expect(chat.field).to_have_count(0)
+        # The ring around the button that has the focus is seen whole.
+        assert await chat.button("Stay as I am").evaluate(ROOM) >= 5
         await chat.button("Stay as I am").click()
         await expect(who(chat)).to_have_text("ada")
         await page.reload()

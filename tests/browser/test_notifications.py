@@ -1,4 +1,4 @@
-"""Notifications on phones, where they come from service workers alone: they are shown, and open their session."""
+"""Notifications: in a tab that nobody looks at, of any session, by the page or, on phones, by its service worker; they open their session."""
 
 from pathlib import Path
 
@@ -7,8 +7,28 @@ from playwright.async_api import expect
 from tests.browser.support.tabs import Tabs
 from tests.support.application import settings_for
 from tests.support.live import listening
-from tests.support.models.scripted_model import ScriptedModel, text
+from tests.support.models.scripted_model import Call, Finish, Gate, ScriptedModel, Text, Usage, stream, text
+from tests.support.polling import eventually
 
+DESK = """
+window.away = false;
+window.later = 0;
+window.told = [];
+const { now } = Date;
+Date.now = () => now() + window.later;
+const every = setInterval;
+window.setInterval = (act, ms) => every(act, ms / 20);
+Object.defineProperty(Document.prototype, "hidden", { get: () => window.away });
+window.Notification = class {
+  constructor(title, { body, tag }) { told.push(this); Object.assign(this, { title, body, tag }); }
+  close() { this.closed = true; }
+};
+Notification.permission = "granted";
+Notification.requestPermission = async () => "granted";
+"""
+"""`later`: so many ms it is later for the page, which asks for the list of sessions less often while it is hidden; its intervals are short."""
+TOLD = "told.map(({ title, body, tag }) => [title, body, tag]).sort()"
+ICON = "new URL(document.querySelector('link[rel=icon]').href).pathname"
 PHONE = """
 window.away = false;
 window.told = [];
@@ -56,4 +76,64 @@ async def test_a_phone_is_told_by_the_service_worker_and_a_press_opens_the_sessi
         await worker.evaluate(PRESS, told)
         await expect(chat.answers).to_have_text(["First.", "Second."])
         assert chat.session_id == told
+        await tabs.close()
+
+
+async def test_what_happens_in_other_sessions_is_told_in_a_tab_that_nobody_looks_at(tabs: Tabs, tmp_path: Path) -> None:
+    done, waits = Gate(), Gate()
+    script = [
+        stream(Text("One."), done, Finish(), Usage()),
+        stream(waits, Call("write", {"path": "note.txt", "content": "a note"}), Finish("tool_calls"), Usage()),
+        text("Three."),
+        text("Well."),
+    ]
+    async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:
+        chat = await tabs.open(live.http, script=DESK)
+        page = chat.page
+        await chat.button("Settings").click()
+        await page.get_by_label("Notify me").check()
+        await chat.button("Close").click()
+        others = []
+        for said, gate in (("one", done), ("two", waits)):
+            await chat.say(said)
+            await gate.reached.wait()
+            others.append(chat.session_id)
+            await chat.button("New session").click()
+            await expect(chat.line).to_contain_text("A session begins")
+        await chat.say("three")
+        await chat.idle()
+        await expect(chat.sessions.filter(has_text="working")).to_have_count(2)
+        assert await page.evaluate("told.length") == 0
+        await page.evaluate(LEAVE, True)
+        done.open()
+        waits.open()
+
+        async def happened() -> bool:
+            listed = (await (await page.request.get(f"{live.http}/api/sessions")).json())["sessions"]
+            by_id = {each["session_id"]: each for each in listed}
+            return bool(not by_id[others[0]]["is_processing"] and by_id[others[1]]["pending_approval"])
+
+        await eventually(happened, "one session to be done, another to wait")
+        await page.evaluate("() => void (later = 60_000)")
+        await expect(page).to_have_title("(1) ✓ three · Holdfast")
+        assert await page.evaluate(ICON) == "/static/icon-waits.svg"
+        assert await page.evaluate(TOLD) == [
+            ["one", "The answer is complete.", others[0]],
+            ["two", "A call waits for your approval.", others[1]],
+        ]
+        await page.evaluate(LEAVE, False)
+        await page.evaluate("told.find(({ title }) => title === 'two').onclick()")
+        await expect(chat.approvals).to_have_count(1)
+        assert chat.session_id == others[1]
+        assert await page.evaluate("told.map(({ title, closed }) => [title, Boolean(closed)]).sort()") == [
+            ["one", False],
+            ["two", True],
+        ]
+        await chat.approvals.get_by_role("button", name="Reject…").click()
+        await chat.approvals.get_by_role("button", name="Reject", exact=True).click()
+        await expect(page).to_have_title("✓ two · Holdfast")
+        assert await page.evaluate(ICON) == "/static/icon-done.svg"
+        await chat.sessions.filter(has_text="one").get_by_role("link").click()
+        await expect(page).to_have_title("one · Holdfast")
+        assert await page.evaluate(ICON) == "/static/icon.svg"
         await tabs.close()

@@ -12,6 +12,7 @@ from tests.support.polling import eventually
 from tests.unit.agent.tools.mcp.servers import everything
 
 TOOL = "trigger-elicitation-request"
+SIDES = "(label) => [...label.children].map((each) => each.getBoundingClientRect().toJSON())"
 
 
 async def test_a_form_of_the_reference_server_is_filled_in_and_answered(tabs: Tabs, tmp_path: Path) -> None:
@@ -27,6 +28,11 @@ async def test_a_form_of_the_reference_server_is_filled_in_and_answered(tabs: Ta
         await at.chat.approvals.get_by_role("button", name="Approve", exact=True).click()
         form = at.chat.page.get_by_role("region", name="Questions of running calls")
         await expect(form).to_be_visible()
+        box, words = await form.locator("label.check").first.evaluate(SIDES)
+        assert abs(box["y"] - words["y"]) < 20
+        assert box["right"] <= words["x"] <= box["right"] + 16, "a box stands beside what it asks for"
+        await expect(at.chat.page.locator(".header .state")).to_have_text("waits for you")
+        await expect(at.chat.page).to_have_title("● ask me · Holdfast")
         await form.get_by_label("Name").fill("Ada")
         await form.get_by_role("button", name="Answer").click()
         await expect(at.chat.answers.last).to_have_text("Thank you.")

@@ -110,7 +110,7 @@ function EditForm({ row, conversation }) {
   void conversation.version.value;
   return html`<form class="edit" onSubmit=${save}>
     <textarea ref=${area} aria-label="Say instead" rows="3" value=${text} onInput=${write} onKeyDown=${keys}></textarea>
-    <p class="faint">The session goes on from here. How it went before is kept as an earlier version, with a copy of its files. Files and jobs stay as they are.</p>
+    <p class="faint">How it went before is kept as an earlier version. Files and jobs stay as they are.</p>
     <div class="buttons">
       <button type="submit" class="primary" disabled=${conversation.running || !text.trim()}>Send</button>
       <button type="button" onClick=${close}>Cancel</button>

@@ -15,14 +15,17 @@ const STATES = { idle: "", running: "working", awaiting_approval: "waits for you
 /** @param {{ conversation: Conversation }} props */
 export function Header({ conversation }) {
   void conversation.version.value;
-  const { view } = conversation;
+  const { view, access } = conversation;
   const known = sessions.value.find((one) => one.session_id === conversation.session.sessionId)?.title ?? ""; // while the session itself is not here yet
   const title = oneLine(view.title || known) || (conversation.gone ? "No such session" : conversation.session.sessionId ? "Untitled" : "New session");
-  const waiting = useMarks(title, view.state);
+  // A question of a running call waits as much as an approval does.
+  const state = view.questions.length ? "awaiting_approval" : view.state;
+  const says = state === "awaiting_approval" && access === "read" ? "waits for an answer" : STATES[state];
+  const waiting = useMarks(title, state);
   return html`<header class="header">
     <button type="button" class="quiet menu-button" data-waits=${waiting > 0} aria-label=${waiting ? `Sessions: ${waiting} ${waiting === 1 ? "waits" : "wait"} for you` : "Sessions"} aria-expanded=${sidebarOpen.value} onClick=${() => (sidebarOpen.value = !sidebarOpen.value)}><${Icon} name="menu" /></button>
     <h1 title=${title}><bdi>${title}</bdi></h1>
-    ${STATES[view.state] && html`<span class="state" data-state=${view.state}>${STATES[view.state]}</span>`}
+    ${says && html`<span class="state" data-state=${state}>${says}</span>`}
     <span class="spacer"></span>
     <${Usage} conversation=${conversation} />
     ${!tight.value && html`<${ModelChoice} conversation=${conversation} />`}

@@ -5,7 +5,7 @@ import { answerLink, openedLink } from "../state/login.js";
 import { me } from "../state/store.js";
 import { messageOf } from "../text/format.js";
 import { oneLine } from "../text/visible.js";
-import { html } from "../ui/html.js";
+import { html, Mark } from "../ui/html.js";
 
 /** @param {import("../api/http.js").Me | null | undefined} user @param {string} ofGuest */
 const nameOf = (user, ofGuest) => (user?.user_id.startsWith("guest:") ? ofGuest : oneLine(user?.name || user?.user_id || ""));
@@ -17,7 +17,7 @@ export function OpenedLink() {
   const other = nameOf(openedLink.value?.user, "a guest of another session");
   const here = nameOf(me.value, "a guest of one session");
   return html`<main class="login">
-    <h1>Another login</h1>
+    <h1><${Mark} /> Another login</h1>
     <p>You are here as <strong><bdi>${here}</bdi></strong>. The link that you opened would make you <strong><bdi>${other}</bdi></strong>, in every tab of this browser.</p>
     <p>If you did not mean to, stay: what you write as somebody else, they can read.</p>
     <p class="buttons">

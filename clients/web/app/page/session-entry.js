@@ -5,6 +5,7 @@ import { Component } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { connect } from "../../../js/src/holdfast.js";
 import { when } from "../text/format.js";
+import { plainParts } from "../text/plain.js";
 import { oneLine, visible } from "../text/visible.js";
 import { server } from "../api/base.js";
 import { pathOf, refreshSessions, remove, showError, showSession } from "../state/store.js";
@@ -57,7 +58,7 @@ function SessionEntry({ session, here, fresh }) {
     <a href=${pathOf(session.session_id)} aria-current=${here ? "page" : undefined} onClick=${open}>
       <span class="session-title"><bdi>${title}</bdi></span>
       <span class="session-state">${state.says || `${fresh ? "new · " : ""}${session.listed === "archived" ? "archived · " : ""}${when(session.last_active_at)}`}</span>
-      ${session.found && html`<span class="session-found">${session.found.snippet.map((part, at) => (at % 2 ? html`<mark>${visible(part)}</mark>` : visible(part)))}</span>`}
+      ${session.found && html`<span class="session-found">${plainParts(session.found.snippet).map((part, at) => (at % 2 ? html`<mark>${visible(part)}</mark>` : visible(part)))}</span>`}
     </a>
     <${SessionMenu} session=${session} rename=${() => setNaming(true)} remove=${gone} />
   </li>`;

@@ -40,7 +40,7 @@ export function SharePanel({ conversation }) {
       <button type="button" onClick=${make("read")}><${Icon} name="plus" /> Link to read</button>
       <button type="button" onClick=${make("drive")}><${Icon} name="plus" /> Link to drive</button>
     </p>
-    <p><label><input type="checkbox" checked=${models} onChange=${(/** @type {any} */ event) => setModels(event.target.checked)} /> A link to drive also lets its guests choose the model</label></p>
+    <p><label class="check"><input type="checkbox" checked=${models} onChange=${(/** @type {any} */ event) => setModels(event.target.checked)} /> <span>A link to drive also lets its guests choose the model</span></label></p>
     <p class="faint">To drive is to say something, to approve what the agent asks for, to stop it and to take turns back. What a guest allowed for the session ends when the link is taken back.</p>
     <p class="faint">To read is to read all: also what was taken back or replaced later, which stays in the session's record.</p>
     ${fault && html`<p class="bad" role="alert">${fault}</p>`}

@@ -40,7 +40,7 @@ export function Approvals({ conversation }) {
   if (!waiting.length) return null;
   return html`<section class="approvals" id="approvals" aria-label="Waiting for your approval" ref=${section} tabindex="-1">
     <div class="approvals-head">
-      <h2>${plural(waiting.length, "call")} ${waiting.length === 1 ? "waits" : "wait"} for you</h2>
+      <h2>${plural(waiting.length, "call")} ${waiting.length === 1 ? "waits" : "wait"} for ${access === "read" ? "an answer" : "you"}</h2>
       ${access === "read" ? html`<span class="faint">You may read this session, and not answer.</span>` : html`<span class="faint keys"><kbd>Alt</kbd>+<kbd>Y</kbd> approve, <kbd>Alt</kbd>+<kbd>N</kbd> reject, with <kbd>Shift</kbd> all</span>`}
     </div>
     <div class="approvals-list">

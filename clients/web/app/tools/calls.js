@@ -119,6 +119,11 @@ export function endedBy(output) {
   return /\n?\[ended: ([^\n\]]{1,100})\]\s*$/.exec(output.slice(-200))?.[1] ?? "";
 }
 
+/** The output of a command without the last line, in which a shell says how it ended. @param {string} output */
+export function withoutEnd(output) {
+  return output.replace(/\n?\[(?:exit code -?\d+|ended: [^\n\]]{1,100})\]\s*$/, "");
+}
+
 /** The exit code that a shell's output ends with, or null. @param {string} output */
 export function exitCode(output) {
   const found = /(?:^|\n)\[?(?:the command )?exit(?:ed)?(?: with)?(?: code| status)?:? (-?\d+)[^\n]*\]?\s*$/i.exec(output.slice(-300));

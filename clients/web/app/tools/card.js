@@ -12,7 +12,7 @@ import { CopyButton } from "../ui/clipboard.js";
 import { Folded } from "../ui/folded.js";
 import { html, Icon } from "../ui/html.js";
 import { CallArguments } from "./arguments.js";
-import { changeOf, commandOf, endedBy, exitCode, fileOf, summaryOf, writtenFile } from "./calls.js";
+import { changeOf, commandOf, endedBy, exitCode, fileOf, summaryOf, withoutEnd, writtenFile } from "./calls.js";
 import { Code, Output } from "./outputs.js";
 
 /** A change of so few lines is open from the start. */
@@ -51,14 +51,17 @@ export function ToolCard({ row, conversation }) {
   const open = (state === "failed" || isSmallChange(row));
   const file = !going && success ? writtenFile(tool, row.arguments) : null;
   const command = commandOf(tool, row.arguments);
+  // The row says how it ended.
+  const end = state === "failed" && command !== null && endOf(output);
+  const shown = end ? withoutEnd(output) : output;
   const link = file && conversation.fileLink(file);
   const written = file ? fileOf(tool, row.arguments) : null;
   return html`<div class="tool" data-state=${state} data-tool=${tool}>
-    <${Folded} title=${html`<${Title} row=${row} state=${state} conversation=${conversation} />`} open=${open} memory=${known} name=${key} key=${`${key}-${known.get(key) ?? open}`}>
+    <${Folded} title=${html`<${Title} row=${row} state=${state} end=${end} conversation=${conversation} />`} open=${open} memory=${known} name=${key} key=${`${key}-${known.get(key) ?? open}`}>
       <${CallArguments} tool=${tool} given=${row.arguments} edited=${row.edited} withChange=${going || tool !== "edit" || !isPatch(output)} />
       ${row.malformed !== undefined && html`<p class="bad">The model wrote arguments that are no JSON object:</p><pre tabindex="0">${visible(row.malformed)}</pre>`}
       ${row.steps.length > 0 && html`<${Steps} steps=${row.steps} name=${key} memory=${known} />`}
-      ${(output || going) && html`<${Output} tool=${tool} given=${row.arguments} output=${output} live=${going} />`}
+      ${(shown || going) && html`<${Output} tool=${tool} given=${row.arguments} output=${shown} live=${going} />`}
       ${output && !going && html`<div class="buttons copying"><${CopyButton} text=${output} says="Copy output" />${command !== null && html`<${CopyButton} text=${command} says="Copy command" />`}</div>`}
       ${row.truncated && html`<p class="faint">This output is not whole: the server cut it.</p>`}
     <//>
@@ -67,14 +70,13 @@ export function ToolCard({ row, conversation }) {
   </div>`;
 }
 
-/** @param {{ row: ToolRow, state: string, conversation: Conversation }} props */
-function Title({ row, state, conversation }) {
+/** @param {{ row: ToolRow, state: string, end: string | number | false | null, conversation: Conversation }} props */
+function Title({ row, state, end, conversation }) {
   const { tool, duration_ms, tool_call_id } = row;
   const { says, icon } = STATES[state] ?? STATES.requested;
   void conversation.learnt.value;
   const cost = conversation.costs.get(tool_call_id);
-  const end = state === "failed" && commandOf(tool, row.arguments) !== null && endOf(row.output);
-  const said = end ? html`<span class="hidden">${says}: </span>${end}` : says;
+  const said = end ? html`<span class="hidden">${says}: </span>${end}` : state === "awaiting_approval" && conversation.access === "read" ? "waits for an answer" : says;
   return html`<span class="tool-name">${visible(tool)}</span> <span class="tool-gist"><bdi>${summaryOf(tool, row.arguments)}</bdi></span>
     <${Brief} row=${row} />
     <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${said}${duration_ms > 0 && ` · ${duration(duration_ms)}`}${cost ? ` · ${money(cost)}` : ""}${state === "running" && html`<${Since} at=${conversation.started.get(tool_call_id)} />`}</span>`;

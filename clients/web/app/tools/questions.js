@@ -33,7 +33,7 @@ function QuestionForm({ question, reads, conversation }) {
   };
   return html`<article class="pending" aria-label=${`Question of ${exactLine(asker)}`}>
     <h3><span class="tool-name">${exactLine(asker)}</span> <span class="faint">${ASKS[kind]}</span></h3>
-    <form class="edit-arguments" onSubmit=${send}>
+    <form class="question" onSubmit=${send}>
       <p class="question-text">${exact(message)}</p>
       ${kind === "link" && url !== undefined && /^https?:\/\//.test(url) && html`<p><a href=${url} target="_blank" rel="noreferrer noopener">${exactLine(url)}</a></p>`}
       ${fields.map((field) => html`<${Field} key=${field.name} field=${field} value=${values[field.name]} set=${(/** @type {Value | undefined} */ value) => setValues({ ...values, [field.name]: value })} />`)}
@@ -50,10 +50,10 @@ function QuestionForm({ question, reads, conversation }) {
 /** @param {{ field: QuestionField, value: Value | undefined, set: (value: Value | undefined) => void }} props */
 function Field({ field, value, set }) {
   const { name, kind, label, help, required, options = [] } = field;
-  const title = html`${exactLine(label || name)}${required ? "" : html` <span class="faint">may be left out</span>`}`;
-  const hint = help ? html`<span class="faint">${exact(help)}</span>` : null;
+  const title = html`<span><span class="asked-for">${exactLine(label || name)}</span>${required ? "" : " (may be left out)"}</span>`;
+  const hint = help ? html`<span>${exact(help)}</span>` : null;
   const typed = (/** @type {any} */ event) => set(event.target.value === "" && !required ? undefined : kind === "text" ? event.target.value : event.target.valueAsNumber);
-  if (kind === "boolean") return html`<label class="check"><input type="checkbox" checked=${value === true} onChange=${(/** @type {any} */ event) => set(event.target.checked)} /> ${title} ${hint}</label>`;
+  if (kind === "boolean") return html`<label class="check"><input type="checkbox" checked=${value === true} onChange=${(/** @type {any} */ event) => set(event.target.checked)} /> <span>${title} ${hint}</span></label>`;
   if (kind === "choice" || kind === "choices") {
     const many = kind === "choices";
     const chosen = many && Array.isArray(value) ? value : [value];

@@ -7,9 +7,10 @@ import { counts, diff, isPatch, patchIn, shortened } from "../../../../clients/w
 import { Finder, folded } from "../../../../clients/web/app/text/find.js";
 import { beginningOf, daysOf, modelLabel, numbered } from "../../../../clients/web/app/text/format.js";
 import { TABLE_ROWS, tableOf, tableOfCsv } from "../../../../clients/web/app/text/tables.js";
+import { plainParts } from "../../../../clients/web/app/text/plain.js";
 import { oneLine, visible } from "../../../../clients/web/app/text/visible.js";
 import { composing, Letters } from "../../../../clients/web/app/ui/letters.js";
-import { changeOf, commandOf, endedBy, exitCode, fileOf, languageOf, partsOf, planOf, riskParts, summaryOf, writtenFile } from "../../../../clients/web/app/tools/calls.js";
+import { changeOf, commandOf, endedBy, exitCode, fileOf, languageOf, partsOf, planOf, riskParts, summaryOf, withoutEnd, writtenFile } from "../../../../clients/web/app/tools/calls.js";
 
 const marks = { same: " ", old: "-", new: "+", head: "@" };
 const drawn = (lines) => lines.map(({ kind, text }) => marks[kind] + text);
@@ -143,6 +144,8 @@ test("the exit code of a shell is found where it stands at the end", () => {
   assert.equal(exitCode("out\n[exit code 2]"), 2);
   assert.equal(exitCode("out\nexit code: 127"), 127);
   assert.equal(exitCode("[exit code 2]\nmore"), null);
+  assert.deepEqual(["out\n[exit code 2]", "[exit code 2]", "out\n[ended: it took 2 s]\n"].map(withoutEnd), ["out", "", "out"]);
+  for (const text of ["out\nexit code: 127", "[exit code 2]\nmore", "a [warning] line"]) assert.equal(withoutEnd(text), text);
   assert.equal(endedBy("out\n[ended: it took longer than 5 s]"), "it took longer than 5 s");
   assert.equal(endedBy("[ended: x]\nmore"), "");
 });
@@ -209,4 +212,14 @@ test("a list is divided by the days in which its times lie", () => {
   const at = (...when) => daysOf(new Date(2026, 2, ...when).toISOString(), now);
   assert.deepEqual([at(10, 0, 0), at(9, 23, 59), at(9, 0, 0), at(8, 23, 59), at(3, 12), at(2, 12)], ["Today", "Yesterday", "Yesterday", "The last 7 days", "The last 7 days", "Older"]);
   assert.equal(daysOf("no time", now), "");
+});
+
+test("what was found is told without the marks of Markdown, and what was found stays marked", () => {
+  assert.deepEqual(plainParts(["## The ", "owls", " in **the wood** see `x_y`"]), ["The ", "owls", " in the wood see x_y"]);
+  assert.deepEqual(plainParts(["**", "Owls", "** and *", "more", "* _of_ ~~them~~"]), ["", "Owls", " and ", "more", " of them"]);
+  assert.deepEqual(plainParts(["> see [the ", "owl", "](https://a.example/b) and ![it](owl.png)"]), ["see the ", "owl", " and it"]);
+  assert.deepEqual(plainParts(["[a](https://", "owl", ".example)"]), ["[a](https://", "owl", ".example)"]);
+  assert.deepEqual(plainParts(["| name | ", "owl", " |\n|---|:-:|\n| 1 | 2 |"]), ["name · ", "owl", "\n\n1 · 2"]);
+  assert.deepEqual(plainParts(["cat a | grep ", "owl", " | wc"]), ["cat a | grep ", "owl", " | wc"]);
+  assert.deepEqual(plainParts(["…the **end\n```python\nx = 2**3 * y\n```\n", "__init__", "(*.py)…"]), ["…the end\n\nx = 2**3 * y\n\n", "__init__", "(*.py)…"]);
 });

@@ -2,6 +2,8 @@
 
 /** @typedef {import("markdown-it").BlockState} BlockState */
 
+/** A cell of more characters is not made as narrow as its longest word. */
+export const LONG_CELL = 30;
 /** Cells that are added to a row which has too few. */
 const ADDED = 16;
 const DELIMITERS = /^\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?$/;
@@ -71,8 +73,9 @@ function row(state, tag, columns, aligns, line) {
   const count = Math.min(aligns.length, columns.length + ADDED);
   for (let at = 0; at < count; at++) {
     const cell = state.push(`${tag}_open`, tag, 1);
-    if (aligns[at]) cell.attrs = [["align", aligns[at]]];
-    state.push("inline", "", 0).content = columns[at] ?? "";
+    const content = columns[at] ?? "";
+    cell.attrs = [...(aligns[at] ? [/** @type {[string, string]} */ (["align", aligns[at]])] : []), ...(content.length > LONG_CELL ? [/** @type {[string, string]} */ (["class", "long"])] : [])];
+    state.push("inline", "", 0).content = content;
     state.push(`${tag}_close`, tag, -1);
   }
   state.push("tr_close", "tr", -1);
