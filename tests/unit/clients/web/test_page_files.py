@@ -111,7 +111,7 @@ def test_the_first_load_stays_within_its_budget() -> None:
     total = len(gzip.compress(index_html().encode())) + sum(len(gzip.compress(path.read_bytes(), 9)) for path in files)
     assert total < FIRST_LOAD_BYTES, f"{total} bytes compressed"
     (said,) = re.findall(r"^(\d+) kB together", (ROOT / "docs" / "page.md").read_text(), re.MULTILINE)
-    assert -1000 * (-total // 10_000 * 10) == 1000 * int(said), f"docs/page.md says {said} kB; it is {total} bytes"
+    assert abs(total - 1000 * int(said)) <= 5_000, f"docs/page.md says about {said} kB; it is {total} bytes"
 
 
 def test_the_library_that_others_import_depends_on_nothing() -> None:
