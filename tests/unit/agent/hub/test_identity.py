@@ -39,7 +39,7 @@ async def test_an_answer_that_names_no_user_is_told(answer: bytes, error: type[E
     assert "hf_secret" not in str(told.value)
 
 
-@pytest.mark.parametrize("endpoint", [f"http://127.0.0.1:{free_port()}", "http://[x", "http://127.0.0.1:99999999"])
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:{free}", "http://[x", "http://127.0.0.1:99999999"])
 def test_an_address_where_nothing_is_is_told(endpoint: str) -> None:
     with pytest.raises(HubUnreachable):
-        whoami("hf_secret", endpoint, 5.0)
+        whoami("hf_secret", endpoint.format(free=free_port()), 5.0)

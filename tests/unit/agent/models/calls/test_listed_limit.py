@@ -48,6 +48,6 @@ async def test_an_answer_that_is_no_list_leaves_the_default(answer: bytes, caplo
         assert await limit_of(base, caplog) == ModelSettings().default_context_limit
 
 
-@pytest.mark.parametrize("base", [f"http://127.0.0.1:{free_port()}/v1", "http://127.0.0.1:99999999/v1", "http://[x/v1"])
+@pytest.mark.parametrize("base", ["http://127.0.0.1:{free}/v1", "http://127.0.0.1:99999999/v1", "http://[x/v1"])
 async def test_an_address_where_nothing_is_leaves_the_default(base: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert await limit_of(base, caplog) == ModelSettings().default_context_limit
+    assert await limit_of(base.format(free=free_port()), caplog) == ModelSettings().default_context_limit
