@@ -161,12 +161,24 @@ class ToolRouter:
         return None if tool is None else tool.side_effects
 
     async def notes(self) -> Notes:
-        """The workspace's AGENTS.md; empty if there is none or it cannot be read."""
-        return Notes() if self._notes is None else await self._notes.read()
+        """The workspace's AGENTS.md; empty if there is none or it cannot be read. Never raises."""
+        if self._notes is None:
+            return Notes()
+        try:
+            return await self._notes.read()
+        except Exception:  # notes that cannot be read must not end a turn
+            log.exception("the project's notes could not be read")
+            return Notes()
 
     async def notes_digest(self) -> str | None:
-        """The digest of the workspace's AGENTS.md; empty if there is none, None if that is not known."""
-        return None if self._notes is None else await self._notes.read_digest()
+        """The digest of the workspace's AGENTS.md; empty if there is none, None if that is not known. Never raises."""
+        if self._notes is None:
+            return None
+        try:
+            return await self._notes.read_digest()
+        except Exception:  # as above
+            log.exception("the project's notes could not be read")
+            return None
 
     async def run(
         self, name: str, arguments: dict[str, object], log: ToolLog, context: SubagentContext | None = None
