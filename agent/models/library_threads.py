@@ -33,7 +33,22 @@ class _Loop:
         threads = call_threads.get()
         if threads is None:
             raise RuntimeError("LiteLLM was called without threads for its work; call it by `Provider.open`")
-        return threads.run(partial(work, *arguments))
+        return _run(threads, partial(work, *arguments))
+
+
+async def _run(threads: HolderExecutor, work: Callable[[], Any]) -> Any:
+    """The result of the work, which may be a coroutine: one that nobody waits for any more is closed, or Python warns of it."""
+    working = await threads.start(work)
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        working.add_done_callback(_close)
+        raise
+
+
+def _close(working: "asyncio.Future[Any]") -> None:
+    if not working.cancelled() and working.exception() is None and asyncio.iscoroutine(working.result()):
+        working.result().close()
 
 
 class _Asyncio:

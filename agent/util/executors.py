@@ -101,6 +101,10 @@ class HolderExecutor:
         """As `WorkExecutor.run`."""
         return await self._executor.run(work, self.holder)
 
+    async def start(self, work: Callable[[], T]) -> "asyncio.Future[T]":
+        """As `WorkExecutor.start`."""
+        return await self._executor.start(work, self.holder)
+
 
 DISK_THREADS = 24
 """Files of the sessions: threads that wait for a disk cost little, and four users at their bound leave none. A session works

@@ -2,16 +2,19 @@
 
 import asyncio
 import concurrent.futures
+import inspect
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import pytest
 
-from agent.models import ModelError, ModelRequest, Models, ModelSettings
+from agent.models import ModelError, ModelRequest, Models, ModelSettings, library_threads
 from agent.models.providers import ASYNC
 from agent.util.executors import Executors
 from agent.util.places import Holder
+from agent.util.tasks import TaskOwner
 from tests.support.models.scripted_model import ScriptedModel, text
 
 HI: list[dict[str, object]] = [{"role": "user", "content": "hello"}]
@@ -85,3 +88,27 @@ async def test_a_name_without_a_provider_is_refused_if_its_provider_is() -> None
         await models.call(ModelRequest("gpt-3.5-turbo-instruct", HI, []), nothing)
     assert "`text-completion-openai`" in raised.value.message
     await models.aclose()
+
+
+async def test_a_coroutine_that_a_cancelled_call_leaves_behind_is_closed() -> None:
+    executors, begun, go = Executors(), threading.Event(), threading.Event()
+    left = nothing("text", "never read")
+
+    def work() -> object:
+        begun.set()
+        go.wait(10)
+        return left
+
+    library_threads.call_threads.set(executors.models.of(Holder("anna")))
+    running = library_threads._Loop(asyncio.get_running_loop()).run_in_executor(None, work)
+    tasks = TaskOwner("test")
+    call: asyncio.Task[Any] = tasks.start(running, "call")  # type: ignore[arg-type]  # it is a coroutine
+    await asyncio.to_thread(begun.wait, 10)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
+    go.set()
+    async with asyncio.timeout(10):
+        while inspect.getcoroutinestate(left) != inspect.CORO_CLOSED:
+            await asyncio.sleep(0)
+    await executors.aclose()

@@ -69,12 +69,12 @@ async def test_those_who_ask_at_once_share_one_load(journal: CountingJournal) ->
 
 async def test_the_states_used_last_are_kept_within_a_bound(journal: CountingJournal) -> None:
     for name in ("a", "b", "c"):
-        await journal._journal.create(row(name))
+        await titled(journal, await journal._journal.create(row(name)), 1, name)
     states = SleepingStates(journal, lambda: "m", chars_max=2 * MESSAGE_CHARS)  # type: ignore[arg-type]
     for name in ("a", "b", "a", "c", "a"):
-        assert size(await states.load(name, "ann", 0)) == MESSAGE_CHARS
+        assert size(await states.load(name, "ann", 1)) == MESSAGE_CHARS
     assert (journal.snapshots, len(states)) == (3, 2)
-    await states.load("b", "ann", 0)
+    await states.load("b", "ann", 1)
     assert journal.snapshots == 4, "b was used longest ago"
     states.forget("b")
     assert len(states) == 1
