@@ -280,9 +280,8 @@ class SessionRegistry:
         services = self.services
         session_id = loaded.row.session_id
         hub_token = await services.owner_tokens.get(loaded.row.user_id)
-        given = await services.factory.given(
-            session_id
-        )  # under the lease: who gives others from here on sees it, and tells
+        # Under the lease: who gives others from here on sees it, and tells.
+        given = await services.factory.given(session_id)
         if self.draining:
             raise GoingAway
         self.ownership.check(moment)
