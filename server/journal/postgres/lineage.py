@@ -20,7 +20,10 @@ _LINEAGE = """
 """
 """`pg_control_checkpoint()` still gives the old timeline after a promotion; the name of the log's file has the new one at once."""
 
-_META = "SELECT m.lineage, m.epoch, e.epoch FROM meta m LEFT JOIN epochs e ON e.ordinal = m.epoch FOR UPDATE OF m"
+_META = "SELECT lineage, epoch FROM meta FOR UPDATE"
+_NAME = "SELECT epoch FROM epochs WHERE ordinal = %s"
+"""A statement of its own: one that waited for the row of another server would see that row as it is now, and the epochs from before.
+(PostgreSQL, 13.2.1 Read Committed Isolation Level)"""
 
 
 class Epoch(NamedTuple):
@@ -79,9 +82,10 @@ def settle(connection: Connection, known: Epoch | None) -> Epoch:
     with connection.transaction():
         found = connection.execute(_META).fetchone()
         assert found is not None
-        written, ordinal, name = found
-        if name is not None and written == lineage and _has_all(known, ordinal, name.decode(), log):
-            return Epoch(ordinal, name.decode(), lineage, log)
+        written, ordinal = found
+        name = connection.execute(_NAME, (ordinal,)).fetchone()
+        if name is not None and written == lineage and _has_all(known, ordinal, name[0].decode(), log):
+            return Epoch(ordinal, name[0].decode(), lineage, log)
         begun = epochs.new_name()
         made = connection.execute(
             "INSERT INTO epochs (epoch) VALUES (%s) RETURNING ordinal", (begun.encode(),)

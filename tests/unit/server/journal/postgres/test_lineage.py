@@ -1,6 +1,7 @@
 """Lineage on PostgreSQL: a database that lost what clients have seen begins a new epoch, at a start and under an open journal."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -129,3 +130,21 @@ async def test_of_several_servers_one_begins_the_new_epoch_and_the_others_go_on_
         assert settle(connection, gone_back).ordinal != begun_there.ordinal
         connection.execute("UPDATE meta SET epoch = %s", (known.ordinal,))  # a copy from before the epoch began
         assert settle(connection, begun_there).ordinal > begun_there.ordinal
+
+
+_WAITS = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock')"
+
+
+def test_a_server_that_waits_for_another_goes_on_in_the_epoch_that_that_one_began(database: str) -> None:
+    with (
+        ThreadPoolExecutor(1) as thread,
+        psycopg.connect(database, autocommit=True) as one,
+        psycopg.connect(database, autocommit=True) as other,
+    ):
+        with one.transaction():
+            begun_there = settle(one, None)
+            waiting = thread.submit(settle, other, None)
+            while not waiting.done() and one.execute(_WAITS, (other.info.backend_pid,)).fetchone() == (False,):
+                pass
+            assert not waiting.done()
+        assert waiting.result().name == begun_there.name
