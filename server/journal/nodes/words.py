@@ -91,7 +91,9 @@ def read(word: str) -> Heads | Arrived | Answered | CredentialsChanged | None:
             return None
         for part in listed.split(","):
             session_id, _, head = part.rpartition(":")
-            heads[unquote(session_id, errors="surrogatepass")] = int(head)
+            heads[session_id] = int(head)
+        if "%" in listed:
+            heads = {unquote(session_id, errors="surrogatepass"): head for session_id, head in heads.items()}
         return Heads(int(node), heads)
     except (ValueError, msgspec.DecodeError):
         return None

@@ -8,10 +8,6 @@ import functools
 import struct
 from collections.abc import Sequence
 
-import psycopg
-from psycopg.adapt import Dumper
-from psycopg.pq import Format
-
 INT8, BYTEA = 20, 17
 INT8_ARRAY, BYTEA_ARRAY = 1016, 1001
 """OIDs of types: https://github.com/postgres/postgres/blob/REL_18_STABLE/src/include/catalog/pg_type.dat"""
@@ -58,29 +54,3 @@ def byteas(values: Sequence[bytes | None]) -> bytes:
 def read_int8(data: bytes | None) -> int:
     """A number of a result in binary format; 0 for null."""
     return 0 if data is None else int(_INT8.unpack(data)[0])
-
-
-class Int8s(tuple[int, ...]):
-    """An array of numbers, as a parameter that the driver sends as it is packed here."""
-
-
-class Byteas(tuple[bytes, ...]):
-    """The same of byte strings."""
-
-
-class _Int8sDumper(Dumper):
-    oid, format = INT8_ARRAY, Format.BINARY
-
-    def dump(self, obj: Int8s) -> bytes:
-        return int8s(obj)
-
-
-class _ByteasDumper(Dumper):
-    oid, format = BYTEA_ARRAY, Format.BINARY
-
-    def dump(self, obj: Byteas) -> bytes:
-        return byteas(obj)
-
-
-psycopg.adapters.register_dumper(Int8s, _Int8sDumper)
-psycopg.adapters.register_dumper(Byteas, _ByteasDumper)

@@ -2,8 +2,11 @@
 
 from collections.abc import Sequence
 
+from psycopg import pq
+
 from server.journal.base import READ_BYTES_MAX, READ_RECORDS_MAX, Record, Spent
-from server.journal.postgres.packing import Byteas, Int8s
+from server.journal.postgres import packing
+from server.journal.postgres.errors import error_of
 from server.journal.postgres.rows import encode
 from server.journal.postgres.schema import Connection
 
@@ -11,7 +14,7 @@ _HEADS = "SELECT session_id, head FROM sessions WHERE session_id = ANY(%s::bytea
 _DELETED = "SELECT session_id FROM sessions WHERE session_id = ANY(%s::bytea[]) AND deleted"
 _READ = f"""
     SELECT w.session_id, e.seq, e.span, e.data
-    FROM unnest(%b::bytea[], %b::bigint[]) AS w(session_id, after)
+    FROM unnest($1::bytea[], $2::bigint[]) AS w(session_id, after)
     JOIN sessions s ON s.session_id = w.session_id AND NOT s.deleted
     CROSS JOIN LATERAL (
         SELECT seq, span, data FROM (
@@ -22,6 +25,7 @@ _READ = f"""
         ) AS counted WHERE total <= {READ_BYTES_MAX} OR total = length(data)
     ) AS e ORDER BY w.session_id, e.seq
 """.encode()
+_READ_NAME, _READ_TYPES = b"read_after", [packing.BYTEA_ARRAY, packing.INT8_ARRAY]
 
 
 _TO_TELL = """
@@ -73,10 +77,25 @@ def deleted(connection: Connection, session_ids: Sequence[str]) -> list[str]:
     return [session_id.decode() for (session_id,) in found]
 
 
+def prepare(connection: Connection) -> None:
+    """Have `read_after` at hand in this connection. Raises psycopg.Error."""
+    result = connection.pgconn.prepare(_READ_NAME, _READ, _READ_TYPES)
+    if result.status != pq.ExecStatus.COMMAND_OK:
+        raise error_of(result)
+
+
 def read_after(connection: Connection, wanted: Sequence[tuple[str, int]]) -> dict[str, list[Record]]:
-    """See `Nodes.read_after`."""
-    values = (Byteas(encode(session_id) for session_id, _ in wanted), Int8s(after for _, after in wanted))
+    """See `Nodes.read_after`. Past the driver's cursor, which takes twice the CPU: it is asked for each event that is followed."""
+    values = [packing.byteas([encode(session_id) for session_id, _ in wanted]), packing.int8s([at for _, at in wanted])]
+    if connection.prepare_threshold is None:  # through a pooler, where nothing is prepared
+        result = connection.pgconn.exec_params(_READ, values, _READ_TYPES, [1, 1], 1)
+    else:
+        result = connection.pgconn.exec_prepared(_READ_NAME, values, [1, 1], 1)
+    if result.status != pq.ExecStatus.TUPLES_OK:
+        raise error_of(result)
+    value, number = result.get_value, packing.read_int8
     records: dict[str, list[Record]] = {}
-    for session_id, seq, span, data in connection.execute(_READ, values, binary=True):
-        records.setdefault(session_id.decode(), []).append(Record(seq, seq - span, data))
+    for row in range(result.ntuples):
+        session_id, seq = (value(row, 0) or b"").decode(), number(value(row, 1))
+        records.setdefault(session_id, []).append(Record(seq, seq - number(value(row, 2)), value(row, 3) or b""))
     return records

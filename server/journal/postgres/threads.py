@@ -9,7 +9,7 @@ import psycopg
 
 from server.journal.base import AppendItem, JournalError, Unavailable
 from server.journal.call_queue import Call, CallQueue
-from server.journal.postgres import lineage, lock
+from server.journal.postgres import lineage, lock, reading
 from server.journal.postgres.address import Address
 from server.journal.postgres.appends import Appender
 from server.journal.postgres.errors import explain
@@ -82,6 +82,7 @@ class Readers(ReaderThreads[Connection]):
             with link as connection:
                 connection.execute("SET default_transaction_read_only = on")
                 self._refuse_other(connection)
+                reading.prepare(connection)
         except BaseException:
             link.close()
             raise

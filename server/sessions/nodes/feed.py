@@ -38,25 +38,29 @@ class Feed:
         self._nodes = nodes
         self._ports = ports
         self._deleted: Callable[[str], None] = ports.deleted
-        self._behind: dict[str, int] = {}
-        """How far sessions are stored that are followed here, where that is further than their ports are."""
+        self._behind: dict[str, tuple[int, float]] = {}
+        """How far sessions are stored that are followed here, where that is further than their ports are; and since when that is
+        known, by the loop's clock."""
         self._unsure: set[str] = set()
         """Sessions whose heads are to be asked for."""
-        self._since: dict[str, float] = {}
-        """When it was first known that they are, by the loop's clock."""
         self._rested: dict[str, int] = {}
         """The heads at the last look."""
         self._wake = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
         self._tasks = TaskOwner("feed")
 
     def start(self, deleted: Callable[[str], None]) -> None:
         """Start the task. `deleted`: called with a session that another node deleted."""
         self._deleted = deleted
+        self._timer = self._loop.call_later(LOOK_S, self._look)
         self._nodes.listen(self._told, self._missed)
         self._tasks.start(self._run(), "read")
 
     async def aclose(self) -> None:
         """Stop."""
+        if self._timer is not None:
+            self._timer.cancel()
         await self._tasks.aclose()
 
     def opened(self, session_id: str) -> None:
@@ -65,16 +69,18 @@ class Feed:
         self._wake.set()
 
     def _told(self, heads: Mapping[str, int]) -> None:
+        now = self._loop.time()
         for session_id, head in heads.items():
             if head == words.DELETED:
                 self._deleted(session_id)
             elif (port := self._remote(session_id)) is not None and head > port.head:
-                self._is_behind(session_id, head)
-                self._wake.set()
+                self._is_behind(session_id, head, now)
+        if self._behind:
+            self._wake.set()
 
-    def _is_behind(self, session_id: str, head: int) -> None:
-        self._behind[session_id] = head
-        self._since.setdefault(session_id, asyncio.get_running_loop().time())
+    def _is_behind(self, session_id: str, head: int, now: float) -> None:
+        known = self._behind.get(session_id)
+        self._behind[session_id] = (head, now if known is None else known[1])
 
     def _missed(self) -> None:
         self._unsure.update(self._all())
@@ -89,15 +95,8 @@ class Feed:
         return [port.session_id for port in self._ports.all() if port.actor is None and port.over is None]
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        look_at = loop.time() + LOOK_S
         while True:
-            try:
-                async with asyncio.timeout_at(look_at):
-                    await self._wake.wait()
-            except TimeoutError:
-                self._look()
-                look_at = loop.time() + LOOK_S
+            await self._wake.wait()
             self._wake.clear()
             try:
                 await self._ask()
@@ -106,7 +105,6 @@ class Feed:
             except JournalError as error:
                 log.warning("followers wait for what other servers store: %s", error)
                 self._behind.clear()
-                self._since.clear()
                 await asyncio.sleep(LOOK_S / 4)
 
     def _look(self) -> None:
@@ -120,6 +118,8 @@ class Feed:
                     port.broadcaster.rest()
         self._rested = now
         self._unsure.update(now)
+        self._wake.set()
+        self._timer = self._loop.call_later(LOOK_S, self._look)
 
     async def _ask(self) -> None:
         """Learn how far the sessions are stored of which that is not sure."""
@@ -132,31 +132,31 @@ class Feed:
             if session_id not in heads:
                 self._deleted(session_id)
             elif port is not None and heads[session_id] > port.head:
-                self._is_behind(session_id, heads[session_id])
+                self._is_behind(session_id, heads[session_id], self._loop.time())
                 if session_id in self._rested and self._nodes.tells:
                     self._nodes.counts.notify_missed += 1
 
     async def _bring(self) -> None:
-        """Read the next of some sessions that are behind, and deliver it."""
+        """Read the next of some sessions that are behind, and deliver it. What is left of them then comes after the others."""
         wanted: list[tuple[str, int]] = []
-        for session_id, head in list(self._behind.items()):
+        for session_id, (head, _) in list(self._behind.items()):
             port = self._remote(session_id)
             if port is None or port.head >= head:
                 del self._behind[session_id]
-                self._since.pop(session_id, None)
             elif len(wanted) < AT_ONCE:
                 wanted.append((session_id, port.head))
         if not wanted:
             return
         read = await self._nodes.read_after(wanted)
+        now = self._loop.time()
         for session_id, after in wanted:
+            head, since = self._behind.pop(session_id)
             port = self._remote(session_id)
             records = () if port is None else deliverable(port.head, after, read.get(session_id, ()))
             if port is not None and records:
                 port.broadcaster.publish(tuple(records))
-                since = self._since.pop(session_id, None)
-                if since is not None:
-                    self._nodes.counts.feed_lag(asyncio.get_running_loop().time() - since)
+                self._nodes.counts.feed_lag(now - since)
             elif port is None or port.head == after:
-                self._since.pop(session_id, None)
-                self._behind.pop(session_id, None)  # there is no more of it now, or another brings it
+                continue  # there is no more of it now, or another brings it
+            if port.head < head:
+                self._behind[session_id] = (head, now)
