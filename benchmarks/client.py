@@ -21,6 +21,8 @@ class Frame(msgspec.Struct):
     type: str
     seq: int = 0
     session_id: str = ""
+    epoch: str = ""
+    recovered: bool = False
     offset: int = 0
     text: str = ""
     kind: str = "text"
@@ -53,6 +55,7 @@ class Client:
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self.session_id = ""
+        self.ready = Frame("")
         self.past: list[Frame] = []
         """What came between `ready` and `synced`: the replay, or the snapshot."""
 
@@ -71,7 +74,7 @@ class Client:
         while True:
             for frame in await self.message():
                 if frame.type == "ready":
-                    self.session_id = frame.session_id
+                    self.session_id, self.ready = frame.session_id, frame
                 elif frame.type == "synced":
                     return
                 else:

@@ -18,7 +18,7 @@ import uvloop
 from benchmarks import machine
 from benchmarks.browser import renderer_cpu_s
 from benchmarks.checkout import CheckoutError, checked_out
-from benchmarks.figures import ages, cpu, memory, page, startup
+from benchmarks.figures import ages, cpu, memory, page, replay, startup
 from benchmarks.pairs import in_turn
 from benchmarks.processes import Build, Server, scripted_model, server, this_build
 from benchmarks.table import Comparison, comparison_table
@@ -37,6 +37,7 @@ class Size(msgspec.Struct, frozen=True):
     pairs: int = 5
     turn: cpu.Size = cpu.FULL
     live: ages.Size = ages.FULL
+    resumes: replay.Resumes = replay.Resumes()
     sessions: int = 200
     page_tokens: int = page.TOKENS
 
@@ -88,6 +89,8 @@ async def measure(builds: Builds, size: Size) -> list[Comparison]:
             rows.append(await measure_turn_cpu(builds, api_base, variant, size))
         _announce("live CPU")
         rows.append(await measure_live_cpu(builds, api_base, size))
+        _announce("CPU of a resume")
+        rows += await measure_resumes(builds, api_base, size)
         _announce("memory")
         rows += await measure_memory(builds, api_base, size)
     _announce("CPU of the page")
@@ -116,6 +119,24 @@ async def measure_live_cpu(builds: Builds, api_base: str, size: Size) -> Compari
         pairs = await in_turn(servers, cpu_us, size.pairs)
     figure = f"CPU a token, {live.sessions} sessions, a token every {live.every_ms} ms"
     return Comparison(figure=figure, unit="µs", pairs=pairs)
+
+
+async def measure_resumes(builds: Builds, api_base: str, size: Size) -> list[Comparison]:
+    """The CPU of a client that comes back with its position: to nothing new, and to all of a session."""
+    resumes = size.resumes
+    async with _servers(builds, api_base, replay.MODEL) as servers:
+        both = [(one, await replay.long_session(one, resumes)) for one in servers]
+        ours, theirs = both
+        current = await in_turn(
+            (ours, theirs), lambda one: replay.resume_ms(*one, one[1].ready.seq, resumes.current), size.pairs
+        )
+        late = await in_turn((ours, theirs), lambda one: replay.resume_ms(*one, 0, resumes.late), size.pairs)
+    return [
+        Comparison(figure="CPU of a resume, nothing missed", unit="ms", pairs=current),
+        Comparison(
+            figure=f"CPU of a resume, {resumes.turns} turns of {resumes.tokens} tokens missed", unit="ms", pairs=late
+        ),
+    ]
 
 
 async def measure_memory(builds: Builds, api_base: str, size: Size) -> list[Comparison]:

@@ -3,7 +3,7 @@
 import msgspec
 
 from benchmarks.client import Client, Frame, TurnFailed, client
-from benchmarks.processes import scripted_model, server
+from benchmarks.processes import Server, scripted_model, server
 from benchmarks.table import Row
 
 TOKEN = " word"
@@ -21,6 +21,16 @@ class Size(msgspec.Struct, frozen=True):
 
 
 FULL = Size()
+
+
+class Resumes(msgspec.Struct, frozen=True):
+    """How much is measured of clients that come back: turns of their session, tokens of each; how many of them come, and how many that
+    missed all of it."""
+
+    turns: int = 100
+    tokens: int = 20
+    current: int = 100
+    late: int = 20
 
 
 async def measure(size: Size = FULL) -> list[Row]:
@@ -41,6 +51,27 @@ async def measure(size: Size = FULL) -> list[Row]:
             rows += _rows("finished", second.past, turn.text)
             rows.append(_whole(second, turn.frames, turn.text))
     return rows
+
+
+async def long_session(target: Server, size: Resumes) -> Client:
+    """A session with some turns: a client of it, which has gone, and so the newest position."""
+    async with client(target.socket_url) as one:
+        for _ in range(size.turns):
+            await one.turn(f"tokens={size.tokens}")
+        url = f"{target.socket_url}/{one.session_id}"
+    async with client(url) as two:
+        return two
+
+
+async def resume_ms(target: Server, session: Client, after: int, clients: int) -> float:
+    """The server's CPU ms for one of these clients that come back to the session one after another, with this position."""
+    url = f"{target.socket_url}/{session.session_id}?after={after}&epoch={session.ready.epoch}"
+    before = await target.cpu_at_rest_s()
+    for _ in range(clients):
+        async with client(url) as back:
+            if not back.ready.recovered:
+                raise TurnFailed(f"the position {after} was not recovered")
+    return (await target.cpu_at_rest_s() - before) / clients * 1_000
 
 
 def _rows(when: str, past: list[Frame], text: str) -> list[Row]:

@@ -3,12 +3,13 @@
 import subprocess
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from benchmarks import compare
 from benchmarks.__main__ import main
 from benchmarks.checkout import CheckoutError, checked_out, commit_of
-from benchmarks.figures import ages
+from benchmarks.figures import ages, replay
 from benchmarks.pairs import in_turn
 from benchmarks.processes import scripted_model, this_build
 from benchmarks.statistics import paired_ratio
@@ -128,8 +129,9 @@ async def test_servers_of_two_builds_are_measured() -> None:
     cpu_s, elapsed_s = await compare.measure_starts(builds, 1)
     assert 0 < cpu_s.pairs[0][0] < elapsed_s.pairs[0][0]
     size = compare.Size(pairs=1, live=ages.Size(sessions=2, tokens=5, every_ms=1), page_tokens=400)
+    size = msgspec.structs.replace(size, resumes=replay.Resumes(turns=2, current=2, late=2))
     async with scripted_model() as api_base:
-        live = await compare.measure_live_cpu(builds, api_base, size)
-    assert len(live.pairs) == 1 and live.ratio > 0
-    for row in await compare.measure_page(builds, size):
+        rows = [await compare.measure_live_cpu(builds, api_base, size)]
+        rows += await compare.measure_resumes(builds, api_base, size)
+    for row in [*rows, *await compare.measure_page(builds, size)]:
         assert len(row.pairs) == 1 and row.ratio > 0
