@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Iterable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -39,6 +40,9 @@ STORE_S = 15.0
 """How long it is tried to store new tokens. Without them the login ends: most providers take a refresh token once."""
 
 STORE_AGAIN_S = 0.5
+
+AT_ONCE = 500
+"""Logins that are taken along in one transaction. One by one, each is a transaction of four statements, and a folder may hold 10,000."""
 
 
 class StoredLogin(msgspec.Struct, frozen=True):
@@ -128,13 +132,19 @@ class SharedLogins:
         store = login_store.SqliteLoginStore(self._folder)
         try:
             logins = await self._threads.run(store.load)
-            for login in logins:
-                moved = resealed(login, self._folder, self._secret) if login.expires_at > now else None
-                if moved is not None:
-                    await self._rows.add(row_of(moved), Bounds(now, LOGINS_MAX, LOGINS_PER_USER_MAX))
-            await self._threads.run(lambda: store.drop([login.login_id for login in logins]))
+            for at in range(0, len(logins), AT_ONCE):
+                part = logins[at : at + AT_ONCE]
+                rows = await self._threads.run(partial(self._rows_of, part, now))
+                await self._rows.add_all(rows, Bounds(now, LOGINS_MAX, LOGINS_PER_USER_MAX))
+                await self._threads.run(partial(store.drop, [login.login_id for login in part]))
+                log.info("%d of %d logins of the data folder were taken along", at + len(part), len(logins))
         finally:
             await self._threads.run(store.close)
+
+    def _rows_of(self, logins: list[Login], now: float) -> list[Credential]:
+        """The rows of those that have not expired and can be read. Blocking. Raises `PrivateFileError`."""
+        kept = (resealed(login, self._folder, self._secret) for login in logins if login.expires_at > now)
+        return [row_of(login) for login in kept if login is not None]
 
     async def aclose(self) -> None:
         """Nothing: the journal closes its connections."""

@@ -54,6 +54,9 @@ class CredentialRows(Protocol):
     async def add(self, credential: Credential, bounds: Bounds | None = None) -> bool:
         """Store a new row. False if there is one with its id or hash already."""
 
+    async def add_all(self, credentials: Sequence[Credential], bounds: Bounds) -> None:
+        """Store those of these rows, all of one kind, that are not there, in one transaction; then the oldest make room."""
+
     async def put(self, credential: Credential) -> None:
         """Store a row in place of that with its id, if there is one. Rows of its kind that had expired when it was made are removed."""
 

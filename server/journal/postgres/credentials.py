@@ -56,6 +56,12 @@ _OLDEST_OF_USER = _OLDEST.format(
     "SELECT id FROM credentials WHERE kind = %s AND user_id = %s ORDER BY created_at DESC, id OFFSET %s"
 )
 _OLDEST_OF_ALL = _OLDEST.format("SELECT id FROM credentials WHERE kind = %s ORDER BY created_at DESC, id OFFSET %s")
+_OLDEST_OF_EACH = _OLDEST.format("""
+    SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY user_id ORDER BY created_at DESC, id) AS place
+        FROM credentials WHERE kind = %s
+    ) AS counted WHERE place > %s
+""")
 
 
 def find(connection: Connection, kind: Kind, secret_hash: bytes) -> Credential | None:
@@ -93,6 +99,17 @@ def add(connection: Connection, credential: Credential, bounds: Bounds | None = 
             connection.execute(_OLDEST_OF_USER.encode(), (kind, kind, user, bounds.most_of_user - 1))
             connection.execute(_OLDEST_OF_ALL.encode(), (kind, kind, bounds.most - 1))
         return connection.execute(_ADD.encode(), (kind, encode(credential.id), *_values(credential))).rowcount > 0
+
+
+def add_all(connection: Connection, credentials: Sequence[Credential], bounds: Bounds) -> None:
+    """See `CredentialRows.add_all`."""
+    rows = [(encode(one.kind), encode(one.id), *_values(one)) for one in credentials]
+    with connection.transaction(), connection.cursor() as cursor:
+        cursor.executemany(_ADD.encode(), rows)
+        for kind in {encode(one.kind) for one in credentials}:
+            cursor.execute(_EXPIRED, (kind, bounds.now))
+            cursor.execute(_OLDEST_OF_EACH.encode(), (kind, kind, bounds.most_of_user))
+            cursor.execute(_OLDEST_OF_ALL.encode(), (kind, kind, bounds.most))
 
 
 def put(connection: Connection, credential: Credential) -> None:
@@ -198,6 +215,10 @@ class PostgresCredentials:
     async def add(self, credential: Credential, bounds: Bounds | None = None) -> bool:
         """Store a new row."""
         return await self._writes.put(lambda tables: tables.run(lambda db: add(db, credential, bounds)))
+
+    async def add_all(self, credentials: Sequence[Credential], bounds: Bounds) -> None:
+        """Store new rows."""
+        await self._writes.put(lambda tables: tables.run(lambda db: add_all(db, credentials, bounds)))
 
     async def put(self, credential: Credential) -> None:
         """Store a row in place of that with its id."""

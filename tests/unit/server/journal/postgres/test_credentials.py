@@ -82,6 +82,18 @@ async def test_what_is_over_makes_room_and_then_the_oldest(database: str) -> Non
         assert await add("b2", "bob", 104.6) == ["c1", "c2", "b2"]
 
 
+async def test_many_are_added_at_once_and_the_oldest_make_room(database: str) -> None:
+    async with rows_of(database) as rows:
+        await rows.add(login("a3", "ada", 3.0))
+        few = [login("a1", "ada", 1.0), login("a2", "ada", 2.0), login("a3", "bob", 9.0), login("b1", "bob", 4.0)]
+        await rows.add_all(few, Bounds(now=4.0, most=4, most_of_user=2))
+        kept = await rows.all("login")
+        assert [(row.id, row.user_id) for row in reversed(kept)] == [("a2", "ada"), ("a3", "ada"), ("b1", "bob")]
+        await rows.add_all([login("c1", "cy", 5.0), login("d1", "di", 6.0)], Bounds(now=6.0, most=4, most_of_user=2))
+        assert [row.id for row in reversed(await rows.all("login"))] == ["a3", "b1", "c1", "d1"]
+        await rows.add_all([], Bounds(now=6.0, most=1, most_of_user=1))
+
+
 async def test_a_database_of_an_earlier_version_gets_the_table_and_keeps_what_it_has(
     postgres: Databases, database: str
 ) -> None:
