@@ -1,5 +1,6 @@
 """Merging: adjacent text events of one message become one event, for replay and for the journal after a turn."""
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -106,3 +107,63 @@ def after(event: ev.Event, position: int) -> ev.Event:
         return event
     begins = position + 1
     return msgspec.structs.replace(event, first_seq=begins if begins < event.seq else UNSET)
+
+
+class TextRun(msgspec.Struct, frozen=True):
+    """Adjacent text events `first_seq` to `seq`, of one message or one call. `message`: the whole message with which they end, which
+    stands for all of them; None if they are to be read and merged."""
+
+    first_seq: int
+    seq: int
+    message: ev.AssistantMessageEvent | None = None
+
+
+class TextRuns:
+    """The runs of one session since they were last taken: noted as its events are stored, so that these need not be read again to be
+    merged. What is merged is as the `Merger` says."""
+
+    __slots__ = ("_begins", "_ends", "_runs", "_source")
+
+    def __init__(self) -> None:
+        self._runs: list[TextRun] = []
+        self._source: tuple[type[ev.Event], str] | None = None
+        """Of the run that may go on: the kind of its events, and of which message or call they are."""
+        self._begins = self._ends = 0
+
+    def note(self, events: Sequence[ev.Event]) -> None:
+        """These events are stored, in this order."""
+        for event in events:
+            if isinstance(event, ev.AssistantChunk):
+                self._add(ev.AssistantChunk, event.message_id, event.seq)
+            elif isinstance(event, ev.ToolLog):
+                self._add(ev.ToolLog, event.tool_call_id, event.seq)
+            elif isinstance(event, ev.AssistantMessageEvent):
+                if self._goes_on(ev.AssistantChunk, event.message_id, event.seq):
+                    self._source = None
+                    whole = msgspec.structs.replace(event, first_seq=self._begins)
+                    self._runs.append(TextRun(self._begins, event.seq, whole))
+                else:
+                    self._end()
+            elif self._source is not None:
+                self._end()
+
+    def take(self) -> list[TextRun]:
+        """The runs that are complete, of at least two events each."""
+        self._end()
+        runs, self._runs = self._runs, []
+        return runs
+
+    def _add(self, kind: type[ev.AssistantChunk | ev.ToolLog], source: str, seq: int) -> None:
+        if not self._goes_on(kind, source, seq):
+            self._end()
+            self._source, self._begins = (kind, source), seq
+        self._ends = seq
+
+    def _goes_on(self, kind: type[ev.Event], source: str, seq: int) -> bool:
+        """Whether the run goes on with this. Not behind a hole: what was stored in it is not known here."""
+        return self._source == (kind, source) and seq == self._ends + 1
+
+    def _end(self) -> None:
+        if self._source is not None and self._begins < self._ends:
+            self._runs.append(TextRun(self._begins, self._ends))
+        self._source = None

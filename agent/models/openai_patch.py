@@ -8,14 +8,19 @@ Each client also asks for the name of the platform in a thread of the default ex
 already.
 
 LiteLLM walks over the schema of each tool in each call, for patterns that Python cannot read: it is given only those that
-hold a pattern, and such a schema once. It searches its table in each call twice for what the model is: once is enough.
+hold a pattern, and such a schema once. It searches its table in each call twice for what the model is: once is enough. It
+notes about each answer what only its callbacks read, and there are none.
+
+httpx makes a request and a response of the standard library's kind of each answer, to look for cookies: only where one is set.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import httpx
 import litellm.main
+import litellm.utils
 import msgspec
 from litellm.litellm_core_utils.prompt_templates import common_utils
 from litellm.llms.openai.chat import gpt_transformation
@@ -31,6 +36,10 @@ _PATTERN_KEYWORD = b'"pattern'
 """The begin of `pattern` and `patternProperties` as a schema's JSON holds them."""
 original_model_info: Any = litellm.main.get_model_info_helper
 """LiteLLM's own function: it only reads the table that LiteLLM came with, which nothing here changes."""
+original_extract_cookies = httpx.Cookies.extract_cookies
+"""httpx's own function."""
+original_response_metadata: Any = litellm.utils.update_response_metadata
+"""LiteLLM's own function."""
 KEPT_SCHEMAS_MAX, KEPT_BYTES_MAX = 512, 8_192
 """Schemas that are known to be kept whole, and how long they may be: 4 MiB together at most."""
 KEPT_MODELS_MAX = 256
@@ -72,6 +81,15 @@ def _found_info(model: str, provider: str | None) -> dict[str, Any] | None:
         return None
 
 
+def _extract_cookies(jar: httpx.Cookies, response: httpx.Response) -> None:
+    if "set-cookie" in response.headers:
+        original_extract_cookies(jar, response)
+
+
+def _note_nothing(**_: object) -> None:
+    """In place of what LiteLLM notes about an answer."""
+
+
 def _known(platform: object) -> Callable[[object], Callable[[], Awaitable[object]]]:
     async def answer() -> object:
         return platform
@@ -86,3 +104,6 @@ def install() -> None:
     for module in (common_utils, gpt_transformation):  # the second imports it from the first, which uses it too
         module.drop_non_python_regex_patterns = _drop_patterns
     litellm.main.get_model_info_helper = _model_info
+    litellm.utils.update_response_metadata = _note_nothing
+    jars: Any = httpx.Cookies  # of all clients
+    jars.extract_cookies = _extract_cookies

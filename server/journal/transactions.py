@@ -122,7 +122,8 @@ class Transactions:
             self._check_unanswered(known, item)
         if item.row is not None and item.row.session_id != item.lease.session_id:
             raise Conflict(f"the row of session {item.row.session_id} does not belong to {item.lease.session_id}")
-        _check_private(item)
+        if item.private:
+            _check_private(item)
         key = known.key
         for record in item.records:
             self._events += (key, record.seq, record.seq - record.first_seq, record.data)

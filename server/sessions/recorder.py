@@ -12,6 +12,7 @@ from agent.session import state as states
 from agent.session.state import SessionState
 from agent.util.backoff import Backoff
 from protocol import events as ev
+from protocol.merge import TextRun, TextRuns
 from server.journal.base import (
     AppendItem,
     Deleted,
@@ -79,7 +80,8 @@ class JournalRecorder:
         self._spoken = spoken
         self._options = load_options(loaded.row.options)
         self._other_options = other_options(loaded.row.options)
-        self._snapshot_seq = self._compacted = self.head
+        self._snapshot_seq = self.head
+        self._texts = TextRuns()
 
     async def append(
         self,
@@ -131,6 +133,7 @@ class JournalRecorder:
         """These events are durable."""
         self._on_append(time.perf_counter() - append.began)
         self.head = append.item.records[-1].seq
+        self._texts.note(append.events)
 
     async def append_again(self, append: PendingAppend) -> None:
         """After a failure: try again for `RETRY_S` what the journal could not store. Raises as `append`."""
@@ -161,12 +164,9 @@ class JournalRecorder:
 
         Both make the next activation faster. Raises `Fenced`, `Deleted`; other failures are logged.
         """
-        began, self._compacted = self._compacted, self.head
         try:
-            async for batch in replay(self._journal, self._lease.session_id, began, self.head, READ_BYTES):
-                for record in batch:
-                    if record.first_seq < record.seq:
-                        await self._journal.merge(self._lease, record.first_seq, record.seq, (record,))
+            for run in self._texts.take():
+                await self._merge(run)
             if self.head - self._snapshot_seq >= SNAPSHOT_EVERY_EVENTS:
                 await self._put_snapshot(state)
             await self._quotas.refresh(self.row.user_id)
@@ -174,6 +174,15 @@ class JournalRecorder:
             raise
         except JournalError as error:
             log.warning("session %s: its journal was not compacted: %s", self._lease.session_id, error)
+
+    async def _merge(self, run: TextRun) -> None:
+        if run.message is not None:
+            await self._journal.merge(self._lease, run.first_seq, run.seq, (record_of(run.message),))
+            return
+        async for batch in replay(self._journal, self._lease.session_id, run.first_seq - 1, run.seq, READ_BYTES):
+            for record in batch:
+                if record.first_seq < record.seq:
+                    await self._journal.merge(self._lease, record.first_seq, record.seq, (record,))
 
     async def checkpoint(self, state: SessionState) -> None:
         """Write a snapshot if there are events after the last one. Called at the end; a failure is logged.

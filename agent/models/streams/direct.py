@@ -110,12 +110,16 @@ class DirectStream:
 
     def _feed(self, block: bytes) -> list[StreamChunk]:
         """The chunks of the events that this block completes. An error is kept until they have been returned."""
+        if self._events and self._is_one_event(block):
+            chunks: list[StreamChunk] = []
+            self._dispatch(block[5:-2].strip(), chunks)
+            return chunks
         if not self._events and len(self._head) < _HEAD_BYTES:
             self._head += block
         first, *rest = block.split(b"\n")
         self._line.append(first)
         self._line_bytes += len(first)
-        chunks: list[StreamChunk] = []
+        chunks = []
         if self._line_bytes > self._max_line:
             self._failure = model_error(
                 "model_output_too_large", self._model, because="one line of its stream is too long", retryable=False
@@ -131,6 +135,12 @@ class DirectStream:
                 if self._done or self._failure is not None:
                     break
         return chunks
+
+    def _is_one_event(self, block: bytes) -> bool:
+        """Whether a block is one event of one line and nothing else, as nearly all are at the pace of real models."""
+        between = not (self._line_bytes or self._event or self._lines) and self._data is None
+        whole = between and block.startswith(b"data:") and block.endswith(b"\n\n") and len(block) <= self._max_line
+        return whole and block.find(b"\n") == len(block) - 2
 
     def _parse(self, line: bytes, chunks: list[StreamChunk]) -> None:
         line = line.removesuffix(b"\r")

@@ -3,6 +3,7 @@
 import time
 from typing import Any, get_args
 
+import httpx
 import litellm.main
 import pytest
 from litellm.litellm_core_utils.prompt_templates import common_utils
@@ -128,3 +129,11 @@ def _as_openai_gets(tool: dict[str, Any], base: str = "http://127.0.0.1/v1") -> 
     about = {"custom_llm_provider": "openai", "api_base": base}
     config: Any = gpt_transformation.OpenAIGPTConfig()
     return dict(config._sanitized_tools_update_for_openai({"tools": [tool]}, about))
+
+
+def test_a_cookie_that_is_set_is_kept_and_an_answer_without_one_changes_nothing() -> None:
+    jar, request = httpx.Cookies({"before": "1"}), httpx.Request("GET", "http://127.0.0.1/")
+    jar.extract_cookies(httpx.Response(200, request=request))
+    assert dict(jar) == {"before": "1"}
+    jar.extract_cookies(httpx.Response(200, headers={"Set-Cookie": "after=2"}, request=request))
+    assert dict(jar) == {"before": "1", "after": "2"}
