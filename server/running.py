@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from agent.models import Catalog, ModelChoice, Models, OwnerModelClient, choose_model, operator_bases
+from agent.models.types import DEMO_MODEL
 from agent.tools import ToolRouter
 from agent.tools.mcp.settings import McpServer
 from agent.util.executors import Executors
@@ -81,7 +82,7 @@ class Parts(msgspec.Struct, frozen=True):
 
     def is_demo(self, model: str) -> bool:
         """Whether the built-in demo answers under this name."""
-        return self.models.info(model).demo
+        return model == DEMO_MODEL
 
 
 def create_parts(settings: Settings, environ: Mapping[str, str], known_secrets: KnownSecrets) -> Parts:
@@ -246,7 +247,7 @@ def _session_manager(
     def tools_for(row: SessionRow, token: str | None, given: Mapping[str, McpServer]) -> ToolRouter:
         if token:
             collector.owner_token_known(row.user_id)
-        return parts.toolsets.tools_for(row, token, given)
+        return parts.toolsets.late_tools_for(row, token, given)
 
     def on_end(row: SessionRow) -> None:
         exporter.look()
@@ -257,6 +258,7 @@ def _session_manager(
         models_for=lambda token, holder: OwnerModelClient(parts.models, token, holder),
         given=parts.toolsets.given_servers.of,
         tools_for=tools_for,
+        saves_workspace=parts.toolsets.saves_workspace,
         rules_for=lambda tools, row: make_rules(
             parts.settings,
             parts.models,

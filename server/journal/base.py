@@ -301,6 +301,9 @@ class Journal(Protocol):
     async def instructions(self, user_id: str) -> str:
         """What the user wants models to be told in new sessions; empty: nothing."""
 
+    async def account(self, user_id: str, day: str) -> tuple[Stored, Spent, str]:
+        """`stored`, `spent` and `instructions` in one read."""
+
     async def instruct(self, user_id: str, text: str) -> None:
         """Keep this in place of the user's instructions."""
 

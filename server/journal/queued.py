@@ -197,6 +197,15 @@ class QueuedJournal(Generic[W, R]):
         """What the user wants models to be told."""
         return await self._read_queue.put(lambda db: self._queries.instructions(db, user_id))
 
+    async def account(self, user_id: str, day: str) -> tuple[Stored, Spent, str]:
+        """What a user has stored, has spent on a day, and wants models to be told."""
+        queries = self._queries
+
+        def read(db: R) -> tuple[Stored, Spent, str]:
+            return queries.stored(db, user_id), queries.spent(db, user_id, day), queries.instructions(db, user_id)
+
+        return await self._read_queue.put(read)
+
     async def instruct(self, user_id: str, text: str) -> None:
         """Keep the user's instructions."""
         await self._write_queue.put(lambda tables: tables.instruct(user_id, text))

@@ -37,13 +37,15 @@ class SessionFactory(msgspec.Struct, frozen=True):
     """Makes a session's parts.
 
     `models_for`: the model client for a Hugging Face token and the session it is for. `given`: the MCP servers that the
-    session's client gave. `tools_for`: the tools for a row, a token and these. `rules_for`: the rules for these tools and the row.
+    session's client gave. `tools_for`: the tools for a row, a token and these. `saves_workspace`: whether snapshots of the session's files can be
+    taken, for a row and a token. `rules_for`: the rules for these tools and the row.
     `observer_for`: the observer for a row. `spoken`: the version of events that all servers on the database know.
     """
 
     models_for: Callable[[str | None, Holder], ModelCalls]
     given: Callable[[str], Awaitable[Mapping[str, McpServer]]]
     tools_for: Callable[[SessionRow, str | None, Mapping[str, McpServer]], ToolRouter]
+    saves_workspace: Callable[[SessionRow, str | None], bool]
     rules_for: Callable[[ToolRouter, SessionRow], Rules]
     observer_for: Callable[[SessionRow], Observer]
     spoken: Callable[[], int]
@@ -54,7 +56,7 @@ class SessionFactory(msgspec.Struct, frozen=True):
         return SessionParts(
             self.models_for(hub_token, Holder(row.user_id, row.session_id)),
             tools,
-            self.rules_for(tools, row),
+            msgspec.structs.replace(self.rules_for(tools, row), saves_workspace=self.saves_workspace(row, hub_token)),
             self.observer_for(row),
             self.spoken,
         )
@@ -97,7 +99,6 @@ def make_rules(
         turn=turn,
         limits=settings.sessions,
         default_model=offered[0] if offered else "",
-        saves_workspace=tools.snapshots is not None,
         cost_usd=models.cost_usd,
         makes_titles=makes_titles,
     )

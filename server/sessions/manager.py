@@ -252,6 +252,7 @@ class SessionManager:
 
     async def _create(self, user_id: str, cwd: str = "", session_id: str = "") -> SessionActor:
         now = utc_now()
+        instructions = await self.registry.services.quotas.open(user_id)
         row = SessionRow(
             session_id=session_id or secrets.token_hex(SESSION_ID_BYTES),
             user_id=user_id,
@@ -263,7 +264,7 @@ class SessionManager:
             state="idle",
             pending_approval=b"[]",
             unfinished=False,
-            options=dump_options(Options(cwd=cwd, instructions=await self.journal.instructions(user_id))),
+            options=dump_options(Options(cwd=cwd, instructions=instructions)),
         )
         return await self.registry.create(row)
 

@@ -52,15 +52,18 @@ class Quotas:
         self._reserved: Counter[str] = Counter()
         self._usage: LruMap[str, UserUsage] = LruMap(USERS_MAX)
 
-    async def open(self, user_id: str) -> None:
-        """Read a user's usage from the journal. Called when a session is activated. Raises `Unavailable`."""
-        spent = await self._journal.spent(user_id, self._today())
-        stored = await self._journal.stored(user_id)
+    async def open(self, user_id: str) -> str:
+        """Read a user's usage from the journal, before a session is made or activated. Raises `Unavailable`.
+
+        Gives what the same read says of the user's instructions for models in new sessions.
+        """
+        stored, spent, instructions = await self._journal.account(user_id, self._today())
         in_memory = self._usage.get(user_id)
         if in_memory is not None and in_memory.spent.day == spent.day:
             # Appends that are under way are counted in memory already, but not in the journal.
             spent = max(spent, in_memory.spent, key=lambda one: one.tokens)
         self._usage[user_id] = UserUsage(stored, spent)
+        return instructions
 
     async def refresh_spent(self, user_ids: Iterable[str], read: ReadSpent) -> None:
         """Read again what these users have spent today: other servers may have called models for them. Raises `Unavailable`."""

@@ -137,14 +137,16 @@ class SessionRegistry:
         return port
 
     async def create(self, row: SessionRow) -> SessionActor:
-        """Store a new session and activate it. Raises `SessionCapacityError`, `GoingAway`, `JournalError`."""
+        """Store a new session and activate it. The caller has read its user's usage (`Quotas.open`).
+
+        Raises `SessionCapacityError`, `GoingAway`, `JournalError`.
+        """
         self.services.quotas.check_disk()
         self.ownership.check()
         await self._reserve(row.user_id)
         moment = self.ownership.moment
         try:
             lease = await self._journal.create(row, self.services.quotas.limits.storage())
-            await self.services.quotas.open(row.user_id)
             state = await load_state(self._journal, row.session_id, 0, row.model)
             log.info("session %s: created", row.session_id)
             return await self._start_actor(LoadedSession(lease, row, state), moment)

@@ -25,6 +25,7 @@ from agent.sandbox.sandbox import SandboxInfo, SandboxRequest, SessionSandbox
 from agent.sandbox.session_snapshots import SessionSnapshots
 from agent.tools import BUILT_IN_NAMES, AskUserTool, BashTool, PlanTool, Tool, ToolRouter, Workspace, file_tools
 from agent.tools.hub import HUB_TOOL_NAMES, HubClient, HubThreads, hub_tools
+from agent.tools.late_router import LateToolRouter
 from agent.tools.mcp import FIND_TOOLS, READ_RESOURCE, McpServers
 from agent.tools.mcp.settings import McpServer
 from agent.tools.paid import PaidTool
@@ -154,6 +155,20 @@ class ToolsetFactory:
         """The sandbox that sessions have. Raises RuntimeError before `open`."""
         return self._opened_backend.offer
 
+    def saves_workspace(self, row: SessionRow, hf_token: str | None) -> bool:
+        """Whether copies of the session's files are kept: of those on this machine, but not of the user's own folder, which git is for."""
+        remote = isinstance(self._opened_backend, RemoteBackend) and hf_token
+        return not (remote or load_options(row.options).cwd)
+
+    def late_tools_for(self, row: SessionRow, hf_token: str | None, given: Mapping[str, McpServer]) -> ToolRouter:
+        """As `tools_for`, made at their first use."""
+        self._learn(hf_token)
+        return LateToolRouter(lambda: self.tools_for(row, hf_token, given))
+
+    def _learn(self, hf_token: str | None) -> None:
+        if hf_token:
+            self._known_secrets.learn("Hugging Face token", hf_token)
+
     def tools_for(
         self, row: SessionRow, hf_token: str | None, given: Mapping[str, McpServer], *, visiting: bool = False
     ) -> ToolRouter:
@@ -163,8 +178,7 @@ class ToolsetFactory:
         server brings there.
         """
         turn = self._settings.turn
-        if hf_token:
-            self._known_secrets.learn("Hugging Face token", hf_token)
+        self._learn(hf_token)
         redactor = self._known_secrets.for_sessions
         disk = DiskExecutor(self._executors.disk, Holder(row.user_id, row.session_id), self._executors.walks)
         workspace = self.workspace(row)
@@ -174,7 +188,7 @@ class ToolsetFactory:
         snapshots = None
         if isinstance(sandbox, RemoteSandbox):
             inside = [PaidTool(tool, sandbox) for tool in inside]
-        elif not cwd:  # the user's own folder is not copied, and nothing in it is put back: that is what git is for
+        if self.saves_workspace(row, hf_token):
             snapshots = self._snapshots(row, workspace, disk)
         tools: list[Tool] = [PlanTool(self._settings.workspace), AskUserTool(turn.tool_timeout_s), *inside]
         tools += [*self._web_tools(sandbox, disk.holder), *self._hub_tools(sandbox, hf_token, disk.holder)]

@@ -10,10 +10,11 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import Any, cast
 
 import msgspec
+from msgspec import UnsetType
 
 from agent.session.state import size
 from protocol import codec
-from protocol.content import AssistantMessage, Message, OpenMessage, QueuedInput, ToolMessage
+from protocol.content import AssistantMessage, Message, OpenMessage, QueuedInput, ToolMessage, Usage
 from protocol.frames import Snapshot
 from protocol.view import View, to_snapshot
 from server.websocket.parts import Encode, leave_out, pieces
@@ -43,8 +44,13 @@ def snapshot_work(view: View, most: int, *, binary: bool) -> Work:
     Where there is no room even without messages, other large values are left out (`server.websocket.parts`). `binary`:
     MessagePack, otherwise JSON.
     """
-    frame = _still(to_snapshot(view))
     form: _Form = _MessagePack() if binary else _Json()
+    frame = to_snapshot(view)
+    if _is_small(frame):
+        whole = form.encode(frame)
+        if len(whole) <= most:
+            return [whole]
+    frame = _still(frame)
     fields: dict[str, list[bytes]] = {name: [] for name in frame.__struct_fields__}
     for name in fields:
         value = getattr(frame, name)
@@ -82,6 +88,17 @@ def _small_head(
     return {name: [encode(tree[name])] for name in kept}, following
 
 
+def _is_small(frame: Snapshot) -> bool:
+    """Whether it can be encoded at once, as that of a new session: it has little text, and nothing whose size is not known."""
+    for name in frame.__struct_fields__:
+        value = getattr(frame, name)
+        if value and name not in ("messages", "queued") and not isinstance(value, str | int | Usage | UnsetType):
+            return False
+    if (len(frame.messages) + len(frame.queued)) * ITEM_CHARS > PIECE_CHARS:
+        return False
+    return sum(map(_chars_of, frame.messages)) + sum(map(_chars_of, frame.queued)) <= PIECE_CHARS
+
+
 def _still(frame: Snapshot) -> Snapshot:
     """A copy that the next events do not change: they replace messages and texts, and change all else in place."""
     for name in frame.__struct_fields__:
@@ -117,7 +134,7 @@ def _chars_of(item: Item) -> int:
     chars = ITEM_CHARS + size(item)
     if isinstance(item, AssistantMessage):
         return chars + sum(_chars_of_arguments(call.arguments) for call in item.tool_calls)
-    if isinstance(item, ToolMessage) and not isinstance(item.arguments, msgspec.UnsetType):
+    if isinstance(item, ToolMessage) and not isinstance(item.arguments, UnsetType):
         return chars + _chars_of_arguments(item.arguments)
     return chars
 

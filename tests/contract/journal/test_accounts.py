@@ -69,6 +69,13 @@ async def test_spending_adds_up_by_user_and_day_and_outlives_the_session(reopen:
     assert await journal.spent("bob", DAY) == Spent("bob", DAY, 0, 0)
 
 
+async def test_one_read_tells_what_a_user_has_stored_and_spent_and_wants_models_to_be_told(journal: Journal) -> None:
+    await journal.append(msgspec.structs.replace(item(await begin(journal, "a"), 0, "x"), spent=spending(100, 7)))
+    await journal.instruct("ann", "Answer in Latin.")
+    assert await journal.account("ann", DAY) == (await journal.stored("ann"), spending(100, 7), "Answer in Latin.")
+    assert await journal.account("bob", DAY) == (Stored(0, 0), Spent("bob", DAY, 0, 0), "")
+
+
 async def test_a_retried_item_is_counted_once_and_a_fenced_one_never(journal: Journal) -> None:
     lease = await begin(journal, "a")
     paid = msgspec.structs.replace(item(lease, 0, "x"), spent=spending(100))

@@ -127,4 +127,5 @@ def install(port: int, runs: str) -> None:
             timeout_s=self._settings.turn.tool_timeout_s,
         )
 
+    ToolsetFactory.saves_workspace = lambda *_: False  # type: ignore[method-assign]  # as these tools have no snapshots
     ToolsetFactory.tools_for = tools_for  # type: ignore[method-assign]  # what a hook is for
