@@ -11,6 +11,7 @@ import msgspec
 from agent.models import Catalog, ModelChoice, Models, OwnerModelClient, choose_model, operator_bases
 from agent.models.types import DEMO_MODEL
 from agent.tools import ToolRouter
+from agent.tools.hub import load_tools
 from agent.tools.mcp.settings import McpServer
 from agent.util.executors import Executors
 from agent.util.places import SERVER
@@ -225,6 +226,8 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
 async def _load_later(parts: Parts) -> None:
     await asyncio.sleep(LOAD_AFTER_S)
     await parts.executors.server.run(parts.known_secrets.for_sessions.prepare_streams, SERVER)
+    if parts.settings.hub.tools:
+        await parts.executors.server.run(load_tools, SERVER)
     await parts.models.load()
 
 

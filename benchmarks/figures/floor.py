@@ -12,7 +12,7 @@ from agent.util.tasks import TaskOwner
 from benchmarks.client import client
 from benchmarks.figures import ages, cpu
 from benchmarks.pairs import in_turn
-from benchmarks.processes import Server, scripted_model, server
+from benchmarks.processes import Process, Server, scripted_model, server
 from benchmarks.table import Row
 
 MODEL = "openai/scripted"
@@ -46,7 +46,9 @@ async def measure(size: Size = FULL) -> list[Row]:
         live = await in_turn((ours, bare), lambda one: ages.run_ours(one, size.live), size.pairs)
         paced = await in_turn((ours, bare), lambda one: ages.run_ours(one, size.one), size.pairs)
         burst = await in_turn((ours, bare), lambda one: cpu.turn_us(one, size.burst_tokens), size.pairs)
-        sent = await in_turn((ours, bare), lambda one: send_us(one, size), size.pairs)
+        sent = await in_turn((ours, bare), lambda one: send_us(one, size, size.sockets), size.pairs)
+        alone = await in_turn((ours, bare), lambda one: send_us(one, size, 1), size.pairs)
+        bare_us = median([await bare_send_us(size) for _ in range(size.pairs)])
         idle_kib, open_ms = await idle_sockets(ours, size.idle)
     title = f"{size.live.sessions} sessions, a token every {size.live.every_ms} ms"
     oldest = median(max(mine.ages) for mine, _ in live)
@@ -65,6 +67,8 @@ async def measure(size: Size = FULL) -> list[Row]:
             bound=f"≤ {SEND_MAX_US:g} µs",
             within=median(mine for mine, _ in sent) <= SEND_MAX_US,
         ),
+        _beside("- what each further of these sockets adds to an event", "µs", _added(sent, alone, size.sockets)),
+        Row(figure=f"- a bare `socket.send` of such a frame, {size.sockets} readers", ours=bare_us, unit="µs"),
         _alone(f"memory of each of {size.idle:,} idle sockets, with its session", "KiB", idle_kib, IDLE_MAX_KIB),
         _alone("CPU to open a session and its socket", "ms", open_ms, OPEN_MAX_MS),
     ]
@@ -79,11 +83,11 @@ async def bare_sessions(api_base: str) -> AsyncIterator[Server]:
             yield process
 
 
-async def send_us(target: Server, size: Size) -> float:
-    """The CPU µs of each event at each of many sockets of one session, all else of the turn included."""
+async def send_us(target: Server, size: Size, count: int) -> float:
+    """The CPU µs of each event at each of `count` sockets of one session, all else of the turn included."""
     async with contextlib.AsyncExitStack() as sockets, client(target.socket_url) as first:
         url = f"{target.socket_url}/{first.session_id}"
-        clients = [first, *[await sockets.enter_async_context(client(url)) for _ in range(size.sockets - 1)]]
+        clients = [first, *[await sockets.enter_async_context(client(url)) for _ in range(count - 1)]]
         before = await target.cpu_at_rest_s()
         await first.submit_input(f"tokens={size.events} every_ms=10")
         tasks = TaskOwner("sockets")
@@ -94,6 +98,28 @@ async def send_us(target: Server, size: Size) -> float:
         return (await target.cpu_at_rest_s() - before) / sum(turn.frames for turn in turns) * 1e6
 
 
+async def bare_send_us(size: Size) -> float:
+    """The CPU µs of one `socket.send`, see `benchmarks.bare_sends`; the readers are here."""
+    arguments = (str(size.sockets), str(size.events), "10")
+    async with await Process.start("bare sends", "-m", "benchmarks.bare_sends", *arguments) as process:
+        port = int((await process.line(r"listening on http://127\.0\.0\.1:(\d+)"))[1])
+        tasks = TaskOwner("readers")
+        try:
+            for _ in range(size.sockets):
+                tasks.start(_read_all(*await asyncio.open_connection("127.0.0.1", port)), "reader")
+            return float((await process.line(r"a send takes ([\d.]+) us"))[1])
+        finally:
+            await tasks.aclose()
+
+
+async def _read_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while await reader.read(65_536):
+            pass
+    finally:
+        writer.close()
+
+
 async def idle_sockets(target: Server, count: int) -> tuple[float, float]:
     """KiB of each of so many sockets with a session each, and the CPU ms to open it."""
     async with contextlib.AsyncExitStack() as sockets:
@@ -102,6 +128,18 @@ async def idle_sockets(target: Server, count: int) -> tuple[float, float]:
             await sockets.enter_async_context(client(target.socket_url))
         spent = await target.cpu_at_rest_s() - spent
         return (target.anonymous_kib() - before) / count, spent / count * 1e3
+
+
+def _added(sent: Pairs, alone: Pairs, count: int) -> Pairs:
+    """What each socket but the first adds, from the µs an event and socket with `count` of them and with one."""
+
+    def of(many: float, one: float) -> float:
+        return (many * count - one) / (count - 1)
+
+    return [
+        (of(mine, mine_one), of(other, other_one))
+        for (mine, other), (mine_one, other_one) in zip(sent, alone, strict=True)
+    ]
 
 
 def _beside(figure: str, unit: str, pairs: Pairs, ratio_max: float | None = None) -> Row:

@@ -3,6 +3,7 @@
 import ipaddress
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -50,6 +51,7 @@ class Origin(msgspec.Struct, frozen=True):
         return f"{self.scheme}://{self.authority}"
 
 
+@lru_cache(maxsize=1_024)  # each request asks, of the same few addresses
 def is_loopback(address: str) -> bool:
     """Whether `address` is a loopback IP address. False for a name."""
     try:

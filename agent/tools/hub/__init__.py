@@ -9,6 +9,7 @@ from agent.hub.client import HubClient
 from agent.hub.pools import HubThreads
 from agent.hub.settings import HubSettings
 from agent.tools.base import Tool
+from agent.util.garbage import import_for_good
 from agent.workspace.files import SessionFiles
 
 _FOLLOW_PART = 0.8
@@ -20,12 +21,17 @@ FOLLOW_S = 480.0
 HUB_TOOL_NAMES = ("hf_search", "hf_repo", "hf_dataset", "hf_jobs")
 """The names of all Hugging Face tools."""
 
-__all__ = ["HUB_TOOL_NAMES", "HubClient", "HubSettings", "HubThreads", "hub_tools"]
+__all__ = ["HUB_TOOL_NAMES", "HubClient", "HubSettings", "HubThreads", "hub_tools", "load_tools"]
+
+
+def load_tools() -> None:
+    """Import the tools' modules, so that no session waits for them. Blocks."""
+    import_for_good(*(f"{__name__}.{name}" for name in ("dataset", "jobs", "repo", "search")))
 
 
 def hub_tools(hub: HubClient, files: SessionFiles, timeout_s: float) -> list[Tool]:
     """A session's Hugging Face tools. `files`: the session's. `timeout_s`: after which a call is cancelled."""
-    # Imported with the first session: a start needs none of them.
+    # Imported behind the start (`load_tools`), or with the first session that has tools: a start needs none of them.
     from agent.tools.hub.dataset import DatasetTool
     from agent.tools.hub.jobs import JobsTool
     from agent.tools.hub.repo import RepoTool
