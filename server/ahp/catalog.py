@@ -64,7 +64,7 @@ def listed(info: SessionInfo) -> Message:
         "resource": session_uri(info.session_id),
         "provider": PROVIDER,
         "title": info.title,
-        "status": STATUS.get(info.state, IDLE),
+        "status": STATUS.get(info.state, IDLE) if info.questions is UNSET else INPUT_NEEDED,
         "createdAt": info.created_at,
         "modifiedAt": info.last_active_at,
     }

@@ -28,7 +28,7 @@ from server.journal.base import (
 )
 from server.sessions.quotas import Quotas
 from server.sessions.replay import READ_BYTES, LoadedSession, record_of, replay
-from server.sessions.rows import dump_options, load_options, other_options
+from server.sessions.rows import dump_options, in_lists, load_options, other_options
 from server.util.clock import utc_now
 
 log = logging.getLogger("holdfast.keeper")
@@ -216,7 +216,9 @@ class JournalRecorder:
         runs = view.turn_id is not None and (
             not view.pending_approval or any(c.state == "running" for c in view.open_calls)
         )
-        options = msgspec.structs.replace(self._options, shares=view.shares, model_chosen=state.model_chosen)
+        options = msgspec.structs.replace(
+            self._options, shares=view.shares, model_chosen=state.model_chosen, questions=in_lists(view.questions)
+        )
         return msgspec.structs.replace(
             self.row,
             title=view.title,

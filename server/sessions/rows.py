@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, cast
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from protocol.content import ShareLink
+from protocol.content import Question, ShareLink
 from server.journal.base import ListPosition, SessionRow, Stat
 from server.search.texts import Hit
 
@@ -26,12 +26,21 @@ class ForkedFrom(msgspec.Struct, frozen=True):
     branch: bool
 
 
+class OpenQuestion(msgspec.Struct, frozen=True):
+    """A question that waits for the user's answer, without its form, which is in the session's view: `message` is its beginning."""
+
+    question_id: str
+    tool_call_id: str
+    asker: Annotated[str, Meta(description="who asks: the name of the MCP server, or `the agent`")]
+    message: Annotated[str, Meta(description="its first 200 characters")]
+
+
 class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     """What the row's column `options` holds as JSON: `shares`, the links that are valid now.
 
     `model_chosen`: whether the row's model was chosen for the session; otherwise it is the server's of that day. None: not known,
     in rows of a new session and of older versions. `cwd`: the project folder that the session was made with, for good; empty: none. `forked_from`: None: it is no fork.
-    `instructions`: those that its owner had when it was made; the model is told them.
+    `instructions`: those that its owner had when it was made; the model is told them. `questions`: those that are open. Nothing reads the columns by them, so they have none.
     """
 
     shares: list[ShareLink] = []
@@ -39,8 +48,11 @@ class Options(msgspec.Struct, frozen=True, omit_defaults=True):
     cwd: str = ""
     forked_from: ForkedFrom | None = None
     instructions: str = ""
+    questions: list[OpenQuestion] = []
 
 
+QUESTION_CHARS_MAX = 200
+"""Of a question's message, in lists: enough to know what it is about."""
 PAGE_BYTES_MAX = 1_048_576
 """Of the calls that wait for approval, in one page of a listing: those of one message of a model may have as much."""
 
@@ -78,6 +90,10 @@ class SessionInfo(msgspec.Struct, frozen=True, kw_only=True):
     listed: Annotated[Listed | UnsetType, Meta(description="as its owner wants it in lists; absent: as all others")] = (
         UNSET
     )
+    questions: Annotated[
+        list[OpenQuestion] | UnsetType,
+        Meta(description="of running calls, to the user: `state` is `running` then; absent: none is open"),
+    ] = UNSET
     found: Annotated[Hit | UnsetType, Meta(description="where the searched words were said; of a search alone")] = UNSET
     mcp_refused: Annotated[
         dict[str, str] | UnsetType, Meta(description="of the MCP servers just given: those that are refused, and why")
@@ -121,6 +137,14 @@ def load_options(data: bytes) -> Options:
     return _decoder.decode(data)
 
 
+def in_lists(questions: Sequence[Question]) -> list[OpenQuestion]:
+    """What lists tell of these questions."""
+    return [
+        OpenQuestion(one.question_id, one.tool_call_id, one.asker, one.message[:QUESTION_CHARS_MAX])
+        for one in questions
+    ]
+
+
 def holding_cwd(cwd: str) -> bytes:
     """The bytes that the column `options` of a session with this project folder has in it, and no other has."""
     return b'"cwd":' + msgspec.json.encode(cwd)
@@ -139,6 +163,8 @@ def session_info(stat: Stat, *, is_active: bool) -> SessionInfo:
         cwd=options.cwd or UNSET,
         forked_from=options.forked_from or UNSET,
         listed=cast(Listed, stat.row.listed) if stat.row.listed else UNSET,
+        # After a kill the row has those of calls that are over, until the session is awake again.
+        questions=(is_active and options.questions) or UNSET,
     )
 
 

@@ -1,5 +1,6 @@
 """Notifications: in a tab that nobody looks at, of any session, by the page or, on phones, by its service worker; they open their session."""
 
+import re
 from pathlib import Path
 
 from playwright.async_api import expect
@@ -80,12 +81,14 @@ async def test_a_phone_is_told_by_the_service_worker_and_a_press_opens_the_sessi
 
 
 async def test_what_happens_in_other_sessions_is_told_in_a_tab_that_nobody_looks_at(tabs: Tabs, tmp_path: Path) -> None:
-    done, waits = Gate(), Gate()
+    done, waits, asks = Gate(), Gate(), Gate()
     script = [
         stream(Text("One."), done, Finish(), Usage()),
         stream(waits, Call("write", {"path": "note.txt", "content": "a note"}), Finish("tool_calls"), Usage()),
+        stream(asks, Call("ask_user", {"question": "Which of them?"}), Finish("tool_calls"), Usage()),
         text("Three."),
         text("Well."),
+        text("Good."),
     ]
     async with ScriptedModel(script) as model, listening(settings_for(tmp_path, model)) as live:
         chat = await tabs.open(live.http, script=DESK)
@@ -94,7 +97,7 @@ async def test_what_happens_in_other_sessions_is_told_in_a_tab_that_nobody_looks
         await page.get_by_label("Notify me").check()
         await chat.button("Close").click()
         others = []
-        for said, gate in (("one", done), ("two", waits)):
+        for said, gate in (("one", done), ("two", waits), ("four", asks)):
             await chat.say(said)
             await gate.reached.wait()
             others.append(chat.session_id)
@@ -102,30 +105,42 @@ async def test_what_happens_in_other_sessions_is_told_in_a_tab_that_nobody_looks
             await expect(chat.line).to_contain_text("A session begins")
         await chat.say("three")
         await chat.idle()
-        await expect(chat.sessions.filter(has_text="working")).to_have_count(2)
+        await expect(chat.sessions.filter(has_text="working")).to_have_count(3)
         assert await page.evaluate("told.length") == 0
         await page.evaluate(LEAVE, True)
         done.open()
         waits.open()
+        asks.open()
 
         async def happened() -> bool:
             listed = (await (await page.request.get(f"{live.http}/api/sessions")).json())["sessions"]
             by_id = {each["session_id"]: each for each in listed}
-            return bool(not by_id[others[0]]["is_processing"] and by_id[others[1]]["pending_approval"])
+            one, two, four = (by_id[other] for other in others)
+            return bool(not one["is_processing"] and two["pending_approval"] and four.get("questions"))
 
-        await eventually(happened, "one session to be done, another to wait")
+        await eventually(happened, "one session to be done, another to wait, the third to ask")
         await page.evaluate("() => void (later = 60_000)")
-        await expect(page).to_have_title("(1) ✓ three · Holdfast")
+        await expect(page).to_have_title("(2) ✓ three · Holdfast")
         assert await page.evaluate(ICON) == "/static/icon-waits.svg"
         assert await page.evaluate(TOLD) == [
+            ["four", "A question waits for your answer.", others[2]],
             ["one", "The answer is complete.", others[0]],
             ["two", "A call waits for your approval.", others[1]],
         ]
         await page.evaluate(LEAVE, False)
+        await expect(chat.sessions.filter(has_text="four")).to_contain_text("1 waiting for you")
+        await chat.button("1 call and 1 question wait for you").click()
+        asked = page.get_by_role("dialog", name="Waiting for you (2)").get_by_role("region", name="four")
+        await expect(asked.get_by_role("listitem")).to_have_text("the agent asks: Which of them?")
+        await asked.get_by_role("link").click()
+        await page.get_by_role("button", name="Dismiss").click()
+        await expect(chat.answers).to_have_text("Well.")
+        await expect(chat.sessions.filter(has_text="four")).not_to_contain_text(re.compile("waiting|working"))
         await page.evaluate("told.find(({ title }) => title === 'two').onclick()")
         await expect(chat.approvals).to_have_count(1)
         assert chat.session_id == others[1]
         assert await page.evaluate("told.map(({ title, closed }) => [title, Boolean(closed)]).sort()") == [
+            ["four", False],
             ["one", False],
             ["two", True],
         ]

@@ -85,7 +85,7 @@ async def test_the_session_list_shows_what_works_and_what_waits(tabs: Tabs, tmp_
         await at.chat.button("New session").click()
         await expect(at.chat.page).to_have_title("(1) New session · Holdfast")
         await at.chat.button("1 call waits for your approval").click()
-        panel = at.chat.page.get_by_role("dialog", name="Waiting for your approval (1)")
+        panel = at.chat.page.get_by_role("dialog", name="Waiting for you (1)")
         await panel.get_by_role("region", name="write").get_by_role("link").click()
         await expect(at.chat.approvals).to_have_count(1)
         assert at.chat.session_id == waits

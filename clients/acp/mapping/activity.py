@@ -21,10 +21,10 @@ class Activity:
         match event:
             case ev.Processing() | ev.InputJoined() | ev.Accepted(submission=sub.Compact() | sub.Restore()):
                 return self._works("running")
-            case ev.ApprovalRequired():
+            case ev.ApprovalRequired() | ev.AskUser():
                 return self._works("requires_action")
-            case ev.ToolStateChange() | ev.ToolOutput() if self._state == "requires_action":
-                return [] if view.pending_approval else self._works("running")
+            case ev.ToolStateChange() | ev.ToolOutput() | ev.QuestionClosed() if self._state == "requires_action":
+                return [] if view.pending_approval or view.questions else self._works("running")
             case ev.WorkspaceRestored():
                 return self._rests("end_turn")
             case ev.Compacted(operation_id=None) | ev.ErrorEvent(turn_id=None):
@@ -38,7 +38,7 @@ class Activity:
         self._state = ""
         match view.state:
             case "running":
-                return self._works("running")
+                return self._works("requires_action" if view.questions else "running")
             case "awaiting_approval":
                 return self._works("requires_action")
         return self._rests(None)

@@ -35,6 +35,7 @@ import { base, server } from "./base.js";
  * @property {string} last_active_at
  * @property {boolean} is_processing
  * @property {unknown[]} pending_approval
+ * @property {{ question_id: string, asker: string, message: string }[]} [questions] that are open; `message` is the beginning
  * @property {string} state
  * @property {number} message_count
  * @property {{ message: string, snippet: string[] }} [found] of a search: the row where it was said, and text, found, text, found, ...

@@ -47,7 +47,7 @@ export const COMMANDS = [
   { name: "model", about: "Choose the model", when: ({ choosesModel }) => choosesModel, run: chooseModel },
   { name: "find", about: "Find in this conversation", when: begun, run: () => (finding.value += 1) },
   { name: "files", about: "The files of the workspace", run: openPanel("files") },
-  { name: "approvals", about: "What waits for your approval, in all sessions", when: () => !guest.value, run: openPanel("waiting") },
+  { name: "approvals", about: "What waits for you, in all sessions", when: () => !guest.value, run: openPanel("waiting") },
   { name: "share", about: "Make links to this session", when: (conversation) => owns(conversation) && config.value?.auth.token !== false, run: openPanel("share") },
   { name: "export", about: "Save the session as Markdown", when: begun, run: ({ session }) => exportSession(String(session.sessionId), "md").catch(showError) },
   { name: "copy", about: "Copy the conversation, as Markdown", when: begun, run: ({ view }) => copy(asMarkdown(view)) },

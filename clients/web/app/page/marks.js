@@ -2,13 +2,14 @@
 
 import { useEffect } from "preact/hooks";
 import { base } from "../api/base.js";
+import { waitsOf } from "../state/session-list.js";
 import { unseen } from "../state/news.js";
 import { current, sessions } from "../state/store.js";
 
 const MARKS = /** @type {Record<string, string>} */ ({ awaiting_approval: "● ", running: "… " });
 
-/** How many other sessions wait for an approval. */
-export const waitingElsewhere = () => sessions.value.filter((one) => one.session_id !== current.value && (one.pending_approval?.length ?? 0) > 0).length;
+/** How many other sessions wait for the user. */
+export const waitingElsewhere = () => sessions.value.filter((one) => one.session_id !== current.value && waitsOf(one) > 0).length;
 
 /** The page's own icon; tests of single modules have none. */
 const link = /** @type {HTMLLinkElement | null} */ (globalThis.document?.querySelector("link[rel=icon]"));

@@ -8,13 +8,14 @@ import { when } from "../text/format.js";
 import { plainParts } from "../text/plain.js";
 import { oneLine, visible } from "../text/visible.js";
 import { server } from "../api/base.js";
+import { waitsOf } from "../state/session-list.js";
 import { pathOf, refreshSessions, remove, showError, showSession } from "../state/store.js";
 import { html } from "../ui/html.js";
 import { SessionMenu } from "./session-menu.js";
 
 /** @param {SessionInfo} session */
 function stateOf(session) {
-  const waits = session.pending_approval?.length ?? 0;
+  const waits = waitsOf(session);
   if (waits) return { name: "awaiting_approval", says: `${waits} waiting for you` };
   if (session.is_processing) return { name: "running", says: "working" };
   return session.state === "closed" ? { name: "closed", says: "ended" } : { name: "idle", says: "" };

@@ -7,7 +7,7 @@ import { withoutBranches } from "../state/branches.js";
 import { isTimeToAsk, unseen } from "../state/news.js";
 import { arranged } from "../state/session-list.js";
 import { config, current, deleting, guest, me, narrow, panel, refreshSessions, searchSessions, sessions, showError, showSession, sidebarOpen } from "../state/store.js";
-import { waitingCalls } from "../panels/waiting.js";
+import { saysWaiting } from "../panels/waiting.js";
 import { daysOf, plural } from "../text/format.js";
 import { CTRL, html, Icon, Mark } from "../ui/html.js";
 import { SessionLine } from "./session-entry.js";
@@ -80,7 +80,7 @@ function OwnSessions() {
     if (most < all.length && list.scrollHeight - list.clientHeight - list.scrollTop < NEAR_PX) setMost(most + LISTED);
   };
   const first = all[0]?.session_id;
-  const waits = waitingCalls();
+  const waits = saysWaiting(sessions.value);
   const now = new Date();
   const searching = (/** @type {KeyboardEvent} */ event) => {
     if (event.key === "Escape" && sought) setSought("");
@@ -92,7 +92,7 @@ function OwnSessions() {
   return html`
     <button type="button" class="new" onClick=${() => showSession(null)}><${Icon} name="plus" /> New session</button>
     <input ref=${search} class="search" type="search" placeholder=${narrow.value ? "Search" : `Search (${CTRL}+K)`} aria-label="Search sessions" value=${sought} onInput=${(/** @type {any} */ event) => setSought(event.target.value)} onKeyDown=${searching} />
-    ${waits > 0 && html`<button type="button" class="waits" onClick=${() => (panel.value = "waiting")}>${plural(waits, "call waits", "calls wait")} for your approval</button>`}
+    ${waits && html`<button type="button" class="waits" onClick=${() => (panel.value = "waiting")}>${waits}</button>`}
     <ul class="sessions" onScroll=${scrolled} onKeyDown=${moveAmongLinks}>
       ${shown.flatMap((session, at) => [
         // Flat, so that a line that moves stays the line of its session.

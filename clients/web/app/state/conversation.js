@@ -266,7 +266,7 @@ export class Conversation {
       if (settled) notify(settled);
     }
     announced.value = announcementOf(event) ?? announced.value;
-    if (["turn_complete", "interrupted", "error", "title_changed", "approval_required", "processing"].includes(event.type)) void refreshSessions().catch(() => {});
+    if (["turn_complete", "interrupted", "error", "title_changed", "approval_required", "ask_user", "question_closed", "processing"].includes(event.type)) void refreshSessions().catch(() => {});
   }
 
   /** A snapshot does not say what failed or was stopped; the newest events do. */

@@ -13,7 +13,7 @@ const HIDDEN_MS = 15_000;
 /** When a tab of this browser was looked at, as `Date.now()` counts. */
 const LOOKED = "holdfast.looked";
 const LOOKED_MS = 8_000;
-const SAYS = { done: "The answer is complete.", waits: "A call waits for your approval." };
+const SAYS = { done: "The answer is complete.", waits: "A call waits for your approval.", asks: "A question waits for your answer." };
 /** Sessions whose last answer nobody has seen in this tab. @type {import("@preact/signals").Signal<Set<string>>} */
 export const unseen = signal(new Set());
 

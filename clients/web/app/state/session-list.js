@@ -16,12 +16,18 @@ export function kept(before, list) {
   return now.length === before.length && now.every((one, at) => one === before[at]) ? before : now;
 }
 
+/** How much waits for the user: calls for an approval, questions for an answer. @param {Pick<SessionInfo, "pending_approval" | "questions">} one */
+export const waitsOf = ({ pending_approval, questions }) => (pending_approval?.length ?? 0) + (questions?.length ?? 0);
+
+/** What waits, as far as it is shown. @param {SessionInfo} one */
+const waiting = ({ pending_approval, questions }) => `${pending_approval?.length ?? 0} ${questions?.map(({ question_id }) => question_id).join(" ") ?? ""}`;
+
 /** What the list shows of a session. @type {(keyof SessionInfo)[]} */
 const SHOWN = ["title", "last_active_at", "is_processing", "state", "listed"];
 
 /** @param {SessionInfo} one @param {SessionInfo} other */
 function same(one, other) {
-  return SHOWN.every((name) => one[name] === other[name]) && (one.pending_approval?.length ?? 0) === (other.pending_approval?.length ?? 0);
+  return SHOWN.every((name) => one[name] === other[name]) && waiting(one) === waiting(other);
 }
 
 /**
@@ -33,7 +39,7 @@ export function arranged(sessions, archived) {
   return [...those("pinned"), ...those(undefined), ...(archived ? those("archived") : [])];
 }
 
-/** Something that came to pass in a session: an answer is complete, or a call waits. @typedef {{ id: string, title: string, kind: "done" | "waits" }} News */
+/** Something that came to pass in a session: an answer is complete, a call waits, or a question. @typedef {{ id: string, title: string, kind: "done" | "waits" | "asks" }} News */
 
 /** @param {SessionInfo[]} before @param {SessionInfo[]} now @returns {News[]} */
 export function newsOf(before, now) {
@@ -44,9 +50,10 @@ export function newsOf(before, now) {
 /** @param {SessionInfo | undefined} old @param {SessionInfo} one @returns {News[]} */
 function newsOfOne(old, one) {
   if (old === undefined || old === one) return [];
-  const { session_id: id, title, pending_approval, is_processing, message_count } = one;
+  const { session_id: id, title, pending_approval, questions, is_processing, message_count } = one;
   const waits = pending_approval?.length ?? 0;
   if (waits > (old.pending_approval?.length ?? 0)) return [{ id, title, kind: "waits" }];
+  if (questions?.some((asked) => !old.questions?.some((known) => known.question_id === asked.question_id))) return [{ id, title, kind: "asks" }];
   const ended = !is_processing && !waits && (old.is_processing || message_count > old.message_count);
   return ended ? [{ id, title, kind: "done" }] : [];
 }

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from clients.acp.dialects.v1 import V1, Offers
 from clients.acp.dialects.v2 import V2
 from clients.acp.rpc import Response
@@ -52,6 +54,21 @@ def test_a_client_that_shows_no_forms_is_told_where_the_question_is() -> None:
     script = asked(V1(Offers()), FORM)
     assert elicitations(script) == []
     assert "the agent asks: Which?" in script.updates[-1]["content"][0]["content"]["text"]
+
+
+def test_a_session_that_asks_waits_for_its_user_until_it_is_answered() -> None:
+    def states(script: Script) -> list[str]:
+        return [one["state"] for one in script.updates if one["sessionUpdate"] == "state_update"]
+
+    script = asked(V2(Offers()), FORM, LINK)
+    assert states(script)[-1] == "requires_action"
+    late = Script(V2(Offers()))
+    late.mapping.view = msgspec.structs.replace(script.view, state="running")
+    assert states(late.opened("resume"))[-1] == "requires_action"
+    script.event(ev.QuestionClosed, question_id="q1", tool_call_id="c1", action="accept")
+    assert states(script)[-1] == "requires_action"
+    script.event(ev.QuestionClosed, question_id="q2", tool_call_id="c1", action="accept")
+    assert states(script)[-1] == "running"
 
 
 def test_answers_are_submitted_and_a_late_one_is_not() -> None:

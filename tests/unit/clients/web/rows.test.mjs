@@ -125,7 +125,7 @@ test("a list of sessions that is asked for again keeps what is the same, and is 
   assert.equal(kept(before, [one("a")]).length, 1);
 });
 
-test("news are answers that are complete and calls that wait, of sessions that were known", () => {
+test("news are answers that are complete, calls that wait and questions that are asked, of sessions that were known", () => {
   const one = (more = {}) => ({ session_id: "a", title: "A", is_processing: false, pending_approval: [], message_count: 2, ...more });
   const kinds = (before, now) => newsOf(before, now).map(({ kind }) => kind);
   assert.deepEqual(kinds([], [one()]), []);
@@ -134,6 +134,12 @@ test("news are answers that are complete and calls that wait, of sessions that w
   assert.deepEqual(kinds([one()], [one({ is_processing: true, message_count: 3 })]), []);
   assert.deepEqual(kinds([one({ is_processing: true })], [one({ is_processing: true, pending_approval: [{}] })]), ["waits"]);
   assert.deepEqual(kinds([one({ pending_approval: [{}, {}] })], [one({ is_processing: true, pending_approval: [{}] })]), []);
+  const asked = one({ is_processing: true, questions: [{ question_id: "q", asker: "the agent", message: "Which?" }] });
+  assert.deepEqual(kinds([one({ is_processing: true })], [asked]), ["asks"]);
+  assert.deepEqual(kinds([asked], [{ ...asked, questions: [...asked.questions] }]), []);
+  assert.deepEqual(kinds([asked], [one({ is_processing: true })]), []);
+  assert.notEqual(kept([asked], [one({ is_processing: true })])[0], asked, "a line is drawn anew once its question is closed");
+  assert.equal(kept([asked], [{ ...asked }])[0], asked);
 });
 
 test("the arrow keys go through what was said before, and leave what is being written", () => {

@@ -1,7 +1,8 @@
-"""Session rows: a page of a listing has at least one session, and no more than fits; what a newer version stored stays."""
+"""Session rows: a page of a listing has at least one session, and no more than fits; open questions are told; what a newer version stored stays."""
 
 import msgspec
 
+from protocol.content import Question, QuestionField
 from server.journal.base import Stat
 from server.sessions import rows
 from server.sessions.rows import PAGE_BYTES_MAX, cut_page
@@ -35,6 +36,17 @@ def test_calls_that_wait_are_sent_as_they_are_stored() -> None:
     stored = msgspec.structs.replace(stat("a", 0).row, pending_approval=b'[{"tool":"write"}]')
     info = rows.session_info(Stat(1, "e", stored, 1), is_active=False)
     assert b'"pending_approval":[{"tool":"write"}]' in msgspec.json.encode(info)
+
+
+def test_open_questions_are_told_by_their_beginning_while_the_session_is_awake() -> None:
+    asked = Question("q", "c", "the agent", "form", "Which? " + "x" * PAGE_BYTES_MAX, [QuestionField("name", "text")])
+    options = rows.dump_options(rows.Options(questions=rows.in_lists([asked])))
+    stored = Stat(1, "e", msgspec.structs.replace(stat("a", 0).row, state="running", options=options), 1)
+    (told,) = rows.session_info(stored, is_active=True).questions or []
+    assert (told.question_id, told.tool_call_id, told.asker) == ("q", "c", "the agent")
+    assert told.message == asked.message[: rows.QUESTION_CHARS_MAX]
+    assert rows.session_info(stored, is_active=False).questions is msgspec.UNSET
+    assert rows.session_info(stat("a", 0), is_active=True).questions is msgspec.UNSET
 
 
 def test_what_a_newer_version_put_into_the_options_stays_there() -> None:

@@ -1,4 +1,4 @@
-"""Lists of servers: each says the same of all, what they have to do, and which of them runs a session."""
+"""Lists of servers: each says the same of all, what sessions ask and what they have to do, and which of them runs a session."""
 
 import contextlib
 import json
@@ -6,14 +6,18 @@ import re
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from protocol import events as ev
-from protocol.submissions import UserInput
+from protocol.submissions import AnswerQuestion, UserInput
+from server.ahp import catalog
+from server.ahp.state import IDLE, INPUT_NEEDED
 from server.cli.main import main
+from server.sessions.rows import OpenQuestion, SessionInfo
 from tests.support.application import settings_for
 from tests.support.live import client, listening
-from tests.support.models.scripted_model import Gate, ScriptedModel, Text, stream
+from tests.support.models.scripted_model import Call, Gate, ScriptedModel, Text, calls, stream, text
 from tests.support.network.http_client import http_client
 from tests.support.polling import eventually
 from tests.unit.server.sessions.nodes.two import two
@@ -70,6 +74,30 @@ async def test_an_admin_sees_all_servers_at_each_and_stops_what_another_runs(
         heading, *rows = capsys.readouterr().out.splitlines()
         assert heading.split()[:3] == ["NODE", "NAME", "STATE"]
         assert [row.split()[1:3] for row in rows] == [["a", "alive"], ["b", "alive"]]
+
+
+async def test_each_server_lists_a_question_that_is_asked_at_another_until_it_is_answered(
+    tmp_path: Path, database: str
+) -> None:
+    script = [calls(Call("ask_user", {"question": "Which?"}, id="c1")), text("So be it.")]
+    async with ScriptedModel(script) as model, two(tmp_path, database, model) as (a, b), client(a) as teller:
+
+        async def listed() -> SessionInfo:
+            (info,), _ = await b.manager.page_sessions("local", 10)
+            return info
+
+        await teller.send(UserInput(text="ask"))
+        asked = await teller.until_type(ev.AskUser)
+        told = await listed()
+        expected = [OpenQuestion(asked.question.question_id, "c1", "the agent", "Which?")]
+        assert (told.questions, told.state, told.is_processing) == (expected, "running", True)
+        assert catalog.listed(told)["status"] == INPUT_NEEDED
+        await teller.send(
+            AnswerQuestion(question_id=asked.question.question_id, action="accept", content={"answer": "it"})
+        )
+        await teller.until_type(ev.TurnComplete)
+        told = await listed()
+        assert told.questions is msgspec.UNSET and catalog.listed(told)["status"] == IDLE
 
 
 async def test_a_server_that_is_alone_lists_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
