@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import sys
 import tempfile
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
@@ -21,7 +22,7 @@ from benchmarks.checkout import CheckoutError, checked_out
 from benchmarks.figures import ages, cpu, memory, page, replay, startup
 from benchmarks.pairs import in_turn
 from benchmarks.processes import Build, Server, scripted_model, server, this_build
-from benchmarks.table import Comparison, comparison_table
+from benchmarks.table import Comparison, comparison_table, told, with_ratio
 from tests.support.chromium import MISSING, browsing, chromium
 from tests.support.models.scripted_model import ScriptedModel
 
@@ -43,7 +44,7 @@ class Size(msgspec.Struct, frozen=True):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Set the other commit up, measure, print; 1 if `--ratio-max` is passed or the commit cannot be set up."""
+    """Set the other commit up, measure, print; 1 if `--ratio-max` is passed, a figure fails or the commit cannot be set up."""
     args = parse(argv)
     if args.ahead:
         machine.go_ahead()
@@ -52,12 +53,13 @@ def main(argv: Sequence[str]) -> int:
     try:
         with checked_out(args.reference) as other, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             title = other.title
-            rows = runner.run(measure((this_build(), other), Size(pairs=args.pairs)))
+            size = Size(pairs=args.pairs, page_tokens=args.page_tokens)
+            rows = runner.run(measure((this_build(), other), size, args.names or list(FIGURES)))
     except CheckoutError as error:
         print(f"compare: error: {error}", file=sys.stderr)
         return 1
     print(f"{described}\n\n{comparison_table(rows, title, args.ratio_max)}")
-    return 1 if args.ratio_max is not None and any(row.ratio > args.ratio_max for row in rows) else 0
+    return 1 if any(row.fails(args.ratio_max) for row in rows) else 0
 
 
 def parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -67,7 +69,17 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
         description="Measure this checkout and another commit in turn, and print both values and their ratio.",
     )
     parser.add_argument("reference", metavar="REF", help="the other commit: a branch, a tag or a hash")
+    parser.add_argument(
+        "names", metavar="NAME", nargs="*", help=f"what to measure (default: all): {', '.join(FIGURES)}"
+    )
     parser.add_argument("--pairs", type=int, default=5, metavar="N", help="paired runs of each figure (default: 5)")
+    parser.add_argument(
+        "--page-tokens",
+        type=int,
+        default=page.TOKENS,
+        metavar="N",
+        help=f"of the page's answer (default: {page.TOKENS})",
+    )
     parser.add_argument(
         "--ratio-max", type=float, metavar="R", help="exit with status 1 if a ratio of this checkout to REF is above R"
     )
@@ -77,30 +89,34 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.pairs < 1:
         parser.error("--pairs: at least 1")
+    if args.page_tokens < 1:
+        parser.error("--page-tokens: at least 1")
+    unknown = [name for name in args.names if name not in FIGURES]
+    if unknown:
+        parser.error(f"no such figure: {', '.join(unknown)}; there are: {', '.join(FIGURES)}")
     return args
 
 
-async def measure(builds: Builds, size: Size) -> list[Comparison]:
-    """All figures of both builds; says on standard error which one is measured."""
+async def measure(builds: Builds, size: Size, names: Sequence[str]) -> list[Comparison]:
+    """These figures of both builds; says on standard error which one is measured. One that fails is a row that says so."""
     rows: list[Comparison] = []
+    for name in names:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        try:
+            rows += map(with_ratio, await FIGURES[name](builds, size))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others are measured
+            traceback.print_exc()
+            rows.append(Comparison(figure=name, fault=told(error)))
+    return rows
+
+
+async def measure_turns(builds: Builds, size: Size) -> list[Comparison]:
+    """The CPU of one turn whose tokens come without gaps, in each way that text is read."""
     async with scripted_model() as api_base:
-        for variant in cpu.VARIANTS:
-            _announce(f"CPU a token, {variant.title}")
-            rows.append(await measure_turn_cpu(builds, api_base, variant, size))
-        _announce("live CPU")
-        rows.append(await measure_live_cpu(builds, api_base, size))
-        _announce("CPU of a resume")
-        rows += await measure_resumes(builds, api_base, size)
-        _announce("memory")
-        rows += await measure_memory(builds, api_base, size)
-    _announce("CPU of the page")
-    rows += await measure_page(builds, size)
-    _announce("start-up")
-    return [*rows, *await measure_starts(builds, size.pairs)]
+        return [await _turn_cpu(builds, api_base, variant, size) for variant in cpu.VARIANTS]
 
 
-async def measure_turn_cpu(builds: Builds, api_base: str, variant: cpu.Variant, size: Size) -> Comparison:
-    """The CPU of one turn whose tokens come without gaps."""
+async def _turn_cpu(builds: Builds, api_base: str, variant: cpu.Variant, size: Size) -> Comparison:
     groups = {"model": {"calls": {"direct_streams": variant.direct}}}
     async with _servers(builds, api_base, variant.model, groups) as servers:
         pairs = await in_turn(servers, lambda one: cpu.turn_us(one, size.turn.tokens), size.pairs)
@@ -108,23 +124,23 @@ async def measure_turn_cpu(builds: Builds, api_base: str, variant: cpu.Variant, 
     return Comparison(figure=figure, unit="µs", pairs=pairs)
 
 
-async def measure_live_cpu(builds: Builds, api_base: str, size: Size) -> Comparison:
+async def measure_live(builds: Builds, size: Size) -> list[Comparison]:
     """The CPU of many sessions whose tokens come at the pace of real models."""
     live = size.live
 
     async def cpu_us(one: Server) -> float:
         return (await ages.run_ours(one, live)).cpu_us
 
-    async with _servers(builds, api_base, ages.MODEL) as servers:
+    async with scripted_model() as api_base, _servers(builds, api_base, ages.MODEL) as servers:
         pairs = await in_turn(servers, cpu_us, size.pairs)
     figure = f"CPU a token, {live.sessions} sessions, a token every {live.every_ms} ms"
-    return Comparison(figure=figure, unit="µs", pairs=pairs)
+    return [Comparison(figure=figure, unit="µs", pairs=pairs)]
 
 
-async def measure_resumes(builds: Builds, api_base: str, size: Size) -> list[Comparison]:
+async def measure_resumes(builds: Builds, size: Size) -> list[Comparison]:
     """The CPU of a client that comes back with its position: to nothing new, and to all of a session."""
     resumes = size.resumes
-    async with _servers(builds, api_base, replay.MODEL) as servers:
+    async with scripted_model() as api_base, _servers(builds, api_base, replay.MODEL) as servers:
         both = [(one, await replay.long_session(one, resumes)) for one in servers]
         ours, theirs = both
         current = await in_turn(
@@ -139,9 +155,13 @@ async def measure_resumes(builds: Builds, api_base: str, size: Size) -> list[Com
     ]
 
 
-async def measure_memory(builds: Builds, api_base: str, size: Size) -> list[Comparison]:
+async def measure_memory(builds: Builds, size: Size) -> list[Comparison]:
     """The process after its start and after its first turns, and what further sessions add."""
+    async with scripted_model() as api_base:
+        return await _memory(builds, api_base, size)
 
+
+async def _memory(builds: Builds, api_base: str, size: Size) -> list[Comparison]:
     async def at_rest_mib(one: Server) -> float:
         await asyncio.sleep(LOADED_AFTER_S)
         await one.cpu_at_rest_s()
@@ -183,10 +203,10 @@ async def measure_page(builds: Builds, size: Size) -> list[Comparison]:
     return [Comparison(figure=f"CPU of the page's process, {size.page_tokens:,} tokens", unit="s", pairs=pairs)]
 
 
-async def measure_starts(builds: Builds, pairs: int) -> list[Comparison]:
+async def measure_starts(builds: Builds, size: Size) -> list[Comparison]:
     """The CPU and the time of a start, to the first answer."""
     starts: list[list[startup.Start]] = [[], []]
-    for number in range(pairs + 1):
+    for number in range(size.pairs + 1):
         for build, into in zip(builds, starts, strict=True):
             with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
                 name = f"the server of {build.title}"
@@ -217,5 +237,12 @@ async def _servers(
         yield one, other
 
 
-def _announce(figure: str) -> None:
-    print(f"{figure} ...", file=sys.stderr, flush=True)
+FIGURES: Mapping[str, Callable[[Builds, Size], Awaitable[list[Comparison]]]] = {
+    "turns": measure_turns,
+    "live": measure_live,
+    "resumes": measure_resumes,
+    "memory": measure_memory,
+    "page": measure_page,
+    "startup": measure_starts,
+}
+"""What is compared, by name, in the order of the table."""

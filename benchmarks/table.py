@@ -10,6 +10,7 @@ import msgspec
 from benchmarks.statistics import paired_ratio
 
 BEGINS, ENDS = "<!-- the last run begins -->", "<!-- the last run ends -->"
+FAULT_CHARS_MAX = 160
 T = TypeVar("T")
 _HEAD = ("figure", "ours", "floor", "ratio", "bound", "")
 
@@ -18,20 +19,29 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     """One figure. `ours` and `floor` in `unit`; `floor_is` says whose the floor is, `ratio` is ours to it.
 
     `bound` says in words what `within` tells: whether the bound is held; both are empty for a figure without one.
+    `fault`: with what its measurement failed; it has no values then.
     """
 
     figure: str
-    ours: float
-    unit: str
+    ours: float = 0.0
+    unit: str = ""
     floor: float | None = None
     floor_is: str = ""
     ratio: float | None = None
     bound: str = ""
     within: bool | None = None
+    fault: str = ""
+
+    @property
+    def fails(self) -> bool:
+        """Whether a bound is passed, or nothing was measured."""
+        return bool(self.fault) or self.within is False
 
     @property
     def verdict(self) -> str:
-        """`ok`, `OVER`, or nothing where there is no bound."""
+        """`ok`, `OVER`, `FAILED`, or nothing where there is no bound."""
+        if self.fault:
+            return "FAILED"
         return "" if self.within is None else "ok" if self.within else "OVER"
 
 
@@ -59,16 +69,41 @@ def beside(
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """One figure of two builds. `pairs`: this checkout's value and the other build's, in `unit`, of each paired run."""
+    """One figure of two builds. `pairs`: this checkout's value and the other build's, in `unit`, of each paired run.
+
+    `fault`: with what its measurement failed; there are no pairs then.
+    """
 
     figure: str
-    unit: str
-    pairs: list[tuple[float, float]]
+    unit: str = ""
+    pairs: list[tuple[float, float]] = []
+    fault: str = ""
 
     @property
     def ratio(self) -> float:
         """This checkout's to the other's: the median of the pairs' ratios. Raises ValueError if a pair has none."""
         return paired_ratio(self.pairs)
+
+    def fails(self, ratio_max: float | None) -> bool:
+        """Whether the bound of ratios is passed, or nothing was measured."""
+        return bool(self.fault) or (ratio_max is not None and self.ratio > ratio_max)
+
+
+def with_ratio(row: Comparison) -> Comparison:
+    """The row, or where its pairs have no ratio, one that says so."""
+    try:
+        paired_ratio(row.pairs)
+    except ValueError as error:
+        return Comparison(figure=row.figure, fault=told(error))
+    return row
+
+
+def told(error: BaseException) -> str:
+    """What a measurement failed with, in one line of a table."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    words = " ".join(f"{type(error).__name__}: {error}".split()).replace("|", "/")
+    return words if len(words) <= FAULT_CHARS_MAX else f"{words[: FAULT_CHARS_MAX - 1]}…"
 
 
 def comparison_table(rows: Sequence[Comparison], title: str, ratio_max: float | None = None) -> str:
@@ -78,6 +113,8 @@ def comparison_table(rows: Sequence[Comparison], title: str, ratio_max: float | 
 
 
 def _compared(row: Comparison, ratio_max: float | None) -> tuple[str, ...]:
+    if row.fault:
+        return (row.figure, "", "", "", row.fault, "FAILED")
     ours, theirs = (f"{number(median(values))} {row.unit}" for values in zip(*row.pairs, strict=True))
     if ratio_max is None:
         return (row.figure, ours, theirs, f"{row.ratio:.3f}", "", "")
@@ -87,7 +124,7 @@ def _compared(row: Comparison, ratio_max: float | None) -> tuple[str, ...]:
         theirs,
         f"{row.ratio:.3f}",
         f"ratio ≤ {ratio_max:g}",
-        "ok" if row.ratio <= ratio_max else "OVER",
+        "OVER" if row.fails(ratio_max) else "ok",
     )
 
 
@@ -117,6 +154,8 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
+    if row.fault:
+        return (row.figure, "", "", "", row.fault, row.verdict)
     return (
         row.figure,
         f"{number(row.ours)} {row.unit}".strip(),

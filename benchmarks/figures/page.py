@@ -47,6 +47,10 @@ def paid_out(depth: float, sea: float) -> float:
 ```
 
 """
+PARAGRAPH = (
+    "A cable of *hemp* is made fast to the **bitts**, and what is paid out is `five times` the depth of the water: the weight of "
+    "the cable lies on the ground and takes the shock of every sea before the anchor feels it, see [the table](https://example.org/cables). "
+)
 HEAD = "| n | a | b | c |\n|---|---|---|---|\n"
 ROW = "| 1204 | 77192 | 604811 | 31 |\n"
 
@@ -72,12 +76,20 @@ async def measure(
         return []
     async with browsing() as browser:
         async with (
-            ScriptedModel([answer(tokens, PASSAGE), answer(tokens, ROW, HEAD), answer(tokens, PASSAGE)]) as model,
+            ScriptedModel(
+                [
+                    answer(tokens, PASSAGE),
+                    answer(tokens, ROW, HEAD),
+                    answer(tokens, PARAGRAPH),
+                    answer(tokens, PASSAGE),
+                ]
+            ) as model,
             server(model.api_base, MODEL) as target,
         ):
             paints = [await first_paint_ms(browser, target.address) for _ in range(loads)]
             prose = await frames(browser, target.address)
             table = await frames(browser, target.address)
+            paragraph = await frames(browser, target.address)
             cpu_s = await renderer_cpu_s(browser, target.address)
         before, after = await switched(browser, switches)
         same, changed = await listed(browser, sessions)
@@ -91,6 +103,7 @@ async def measure(
         ),
         frames_row("", tokens, prose),
         frames_row("one table of ", tokens, table),
+        frames_row("one paragraph of ", tokens, paragraph),
         Row(figure=f"the page: CPU of its process for {tokens:,} tokens, all threads", ours=cpu_s, unit="s"),
         Row(
             figure=f"the page: what {switches} switches between {OPENED} sessions add to its scripts' heap",

@@ -27,9 +27,16 @@ from tests.support.models.scripted_model import (
 )
 from tests.support.network.http_client import http_client
 from tests.support.network.tcp_proxy import TcpProxy
+from tests.support.polling import eventually
 
 NOTES = ".row[data-kind=note] p:not(.buttons)"
 WIDER = "() => document.documentElement.scrollWidth - innerWidth"
+COUNT_KEPT = """() => {
+  if (!navigator.serviceWorker?.controller) return;
+  caches.keys().then(async ([name]) => (globalThis.kept = name ? (await (await caches.open(name)).keys()).length : 0));
+}"""
+"""Of the files that the browser keeps, once the page's service worker answers for it."""
+AWAY = ["can’t establish a connection to the server", "was interrupted"]
 APPROVAL = "[aria-label='Waiting for your approval'] "
 
 
@@ -114,7 +121,7 @@ async def test_an_answer_goes_on_after_a_cut_and_a_file_is_there_before_the_mess
             await reader.sees("[aria-label='Files added'] a", "drop me.txt")
             await reader.say("read it")
             await reader.sees(ANSWERS, "One, two,")
-            reader.expects("can’t establish a connection to the server", "was interrupted")
+            reader.expects(*AWAY)
             await proxy.refuse()
             await proxy.cut()
             gates[0].open()
@@ -125,6 +132,32 @@ async def test_an_answer_goes_on_after_a_cut_and_a_file_is_there_before_the_mess
             gates[1].open()
             await reader.sees(ANSWERS, "One, two, three, four, five.")
             await shows_the_journal(reader, live)
+
+
+async def test_the_page_opens_while_the_server_is_away_and_begins_once_it_is_back(
+    reader: Reader, tmp_path: Path
+) -> None:
+    async with serving(reader, tmp_path, text("Kept by the server.")) as live:
+        async with TcpProxy("127.0.0.1", live.port) as proxy:
+            await reader.open(Address(proxy.port).http)
+            await reader.say("hello")
+            await reader.sees(ANSWERS, "Kept by the server.")
+            session = await reader.address()
+
+            async def kept() -> bool:
+                await reader.window.call(COUNT_KEPT)
+                return int(await reader.window.call("() => globalThis.kept ?? 0")) > 2
+
+            await eventually(kept, "the page's files to be kept")
+            reader.expects(*AWAY)
+            await proxy.refuse()
+            await proxy.cut()
+            await reader.window.open(session)
+            await reader.sees("button.primary", "Try again")
+            assert await reader.window.texts(ANSWERS) == []
+            await proxy.accept()
+            await reader.sees(ANSWERS, "Kept by the server.")
+            await reader.phase("live")
 
 
 async def test_two_tabs_show_the_same_and_either_answers(reader: Reader, tmp_path: Path) -> None:

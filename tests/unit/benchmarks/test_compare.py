@@ -11,7 +11,7 @@ from benchmarks.__main__ import main
 from benchmarks.checkout import CheckoutError, checked_out, commit_of
 from benchmarks.figures import ages, replay
 from benchmarks.pairs import in_turn
-from benchmarks.processes import scripted_model, this_build
+from benchmarks.processes import this_build
 from benchmarks.statistics import paired_ratio
 from benchmarks.table import Comparison, comparison_table
 from tests.faults.harness.lengths import in_the_long_form
@@ -45,13 +45,40 @@ def test_table_has_both_values_their_ratio_and_the_bound(ratio_max: float | None
 def test_command_line_is_read() -> None:
     args = compare.parse(["v1", "--pairs", "2", "--ratio-max", "1.03"])
     assert (args.reference, args.pairs, args.ratio_max, args.ahead) == ("v1", 2, 1.03, False)
+    assert compare.parse(["v1", "page", "startup"]).names == ["page", "startup"]
 
 
-@pytest.mark.parametrize("argv", [[], ["v1", "--pairs", "0"]], ids=["no commit", "no pairs"])
+@pytest.mark.parametrize(
+    "argv", [[], ["v1", "--pairs", "0"], ["v1", "speed"]], ids=["no commit", "no pairs", "an unknown figure"]
+)
 def test_wrong_command_line_measures_nothing(argv: list[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["compare", *argv])
     assert left.value.code == 2
+
+
+async def test_a_figure_that_fails_is_a_row_that_says_so_and_the_others_are_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fails(builds: compare.Builds, size: compare.Size) -> list[Comparison]:
+        raise ExceptionGroup("several", [TimeoutError("no answer\nafter 9 s")])
+
+    async def works(builds: compare.Builds, size: compare.Size) -> list[Comparison]:
+        return [ROW, Comparison(figure="none", unit="KiB", pairs=[(1.0, -1.0)])]
+
+    monkeypatch.setattr(compare, "FIGURES", {"fails": fails, "works": works})
+    rows = await compare.measure((this_build(), this_build()), compare.Size(), ["fails", "works"])
+    assert [row.fails(None) for row in rows] == [True, False, True] and rows[1].fails(0.85)
+    _, _, failed, worked, _ = comparison_table(rows, "v1").splitlines()
+    assert [cell.strip() for cell in failed.split("|")[1:-1]] == [
+        "fails",
+        "",
+        "",
+        "",
+        "TimeoutError: no answer after 9 s",
+        "FAILED",
+    ]
+    assert "0.900" in worked
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -126,12 +153,9 @@ async def test_both_are_measured_in_turn_after_a_pair_that_warms_up() -> None:
 async def test_servers_of_two_builds_are_measured() -> None:
     """Very little of it, with this checkout as both builds."""
     builds = (this_build(), this_build())
-    cpu_s, elapsed_s = await compare.measure_starts(builds, 1)
-    assert 0 < cpu_s.pairs[0][0] < elapsed_s.pairs[0][0]
     size = compare.Size(pairs=1, live=ages.Size(sessions=2, tokens=5, every_ms=1), page_tokens=400)
     size = msgspec.structs.replace(size, resumes=replay.Resumes(turns=2, current=2, late=2))
-    async with scripted_model() as api_base:
-        rows = [await compare.measure_live_cpu(builds, api_base, size)]
-        rows += await compare.measure_resumes(builds, api_base, size)
-    for row in [*rows, *await compare.measure_page(builds, size)]:
-        assert len(row.pairs) == 1 and row.ratio > 0
+    cpu_s, elapsed_s = await compare.measure_starts(builds, size)
+    assert 0 < cpu_s.pairs[0][0] < elapsed_s.pairs[0][0]
+    for row in await compare.measure(builds, size, ["live", "resumes", "page"]):
+        assert not row.fault and len(row.pairs) == 1 and row.ratio > 0

@@ -126,6 +126,7 @@ async def test_the_page_is_measured_in_a_browser() -> None:
     assert by_figure(rows, "first paint").ours > 0
     assert by_figure(rows, "while 400 tokens").ours > 0
     assert by_figure(rows, "one table of 400 tokens").ours > 0
+    assert by_figure(rows, "one paragraph of 400 tokens").ours > 0
     assert by_figure(rows, "CPU of its process").ours > 0
     assert by_figure(rows, "8 switches").within is not None
     assert by_figure(rows, "20 sessions, one of which changed").ours > 0

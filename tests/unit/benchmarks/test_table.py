@@ -32,6 +32,31 @@ def test_a_bound_that_is_passed_is_seen(within: bool | None, verdict: str) -> No
     assert Row(figure="x", ours=1, unit="", within=within).verdict == verdict
 
 
+def test_a_figure_that_fails_is_a_row_that_says_so_and_the_others_are_printed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fails() -> list[Row]:
+        raise ValueError("no browser | here")
+
+    async def works() -> list[Row]:
+        return [Row(figure="cost", ours=20.0, unit="µs", bound="≤ 30", within=True)]
+
+    monkeypatch.setattr("benchmarks.__main__.FIGURES", {"fails": fails, "works": works})
+    assert main(["fails", "works"]) == 1
+    printed = capsys.readouterr()
+    _, _, failed, worked = printed.out.splitlines()
+    assert [cell.strip() for cell in failed.split("|")[1:-1]] == [
+        "fails",
+        "",
+        "",
+        "",
+        "ValueError: no browser / here",
+        "FAILED",
+    ]
+    assert "20 µs" in worked and "Traceback" in printed.err
+    assert main(["works"]) == 0
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0.0, "0"), (3, "3"), (12_500, "12,500"), (0.4567, "0.46"), (12.34, "12.3"), (1234.5, "1,234"), (-0.5, "-0.50")],
