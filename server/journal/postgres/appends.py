@@ -147,8 +147,9 @@ class Appender:
             if explain(error, self._link.where) is not None:
                 raise
             if len(fitting) == 1:
-                outcomes[next(iter(fitting))] = error
-                return set()
+                if not isinstance(error, psycopg.errors.UniqueViolation):
+                    outcomes[next(iter(fitting))] = error
+                return set()  # if something is there already, the second step says what
             return {key for at, one in fitting.items() for key in self._send({at: one}, outcomes)}
         if stored:
             self.commits += 1

@@ -4,6 +4,7 @@ The statement goes through libpq with its arrays packed by hand, prepared once f
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from psycopg import pq
@@ -92,7 +93,7 @@ _WHOLE = f"""
         INSERT INTO spending AS s (user_id, day, tokens, microdollars)
         SELECT g.user_id, g.day, sum(g.tokens), sum(g.micro)
         FROM unnest($29::int8[], $30::bytea[], $31::bytea[], $32::int8[], $33::int8[]) AS g(key, user_id, day, tokens, micro)
-        WHERE (g.key IN (SELECT key FROM ok)) IS TRUE GROUP BY 1, 2
+        WHERE (g.key IN (SELECT key FROM ok)) IS TRUE GROUP BY 1, 2 ORDER BY 1, 2
         ON CONFLICT (user_id, day) DO UPDATE
             SET tokens = s.tokens + excluded.tokens, microdollars = s.microdollars + excluded.microdollars
     ),
@@ -102,6 +103,10 @@ _WHOLE = f"""
         WHERE (g.key IN (SELECT key FROM ok)) IS TRUE ON CONFLICT DO NOTHING
     )
     {_STORED}
+"""
+
+"""Rows that other servers lock too are locked in one order: of sessions by `send`, of spending here. Two that lock them in another order each
+wait for the other, for a second, until the database ends one.
 """
 
 _I, _B = packing.INT8_ARRAY, packing.BYTEA_ARRAY
@@ -162,6 +167,7 @@ def send(pgconn: pq.abc.PGconn, epoch: Epoch, batch: Sequence[Prepared]) -> tupl
 
     Raises psycopg.Error; then whether they were stored is not known.
     """
+    batch = sorted(batch, key=attrgetter("key"))
     whole = any(one.row or one.answers or one.spent or one.starts or one.item.private for one in batch)
     values = [packing.int8(epoch.ordinal), *_text_values(batch)]
     if whole:

@@ -32,6 +32,8 @@ _CHANGED = f"""
 _INSERT = """
     INSERT INTO credentials AS c (kind, id, hash, user_id, created_at, expires_at, data) VALUES (%s, %s, %s, %s, %s, %s, %s)
 """
+_ROOM = "SELECT pg_advisory_xact_lock(hashtextextended(encode(%s, 'hex'), 2))"
+"""A lock of the kind: between the count and the insertion no other row of it is made."""
 _ADD = f"{_INSERT} ON CONFLICT DO NOTHING"
 _PUT = f"""
     {_INSERT} ON CONFLICT (kind, id) DO UPDATE SET hash = excluded.hash, user_id = excluded.user_id,
@@ -95,6 +97,7 @@ def add(connection: Connection, credential: Credential, bounds: Bounds | None = 
     kind, user = encode(credential.kind), encode(credential.user_id)
     with connection.transaction():
         if bounds is not None:
+            connection.execute(_ROOM, (kind,))
             connection.execute(_EXPIRED, (kind, bounds.now))
             connection.execute(_OLDEST_OF_USER.encode(), (kind, kind, user, bounds.most_of_user - 1))
             connection.execute(_OLDEST_OF_ALL.encode(), (kind, kind, bounds.most - 1))

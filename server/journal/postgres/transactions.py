@@ -63,11 +63,16 @@ _TOMBSTONE = """
 _FILES = "UPDATE sessions SET files = %s WHERE session_id = %s AND NOT deleted"
 _LIST_AS = "UPDATE sessions SET listed = %s WHERE session_id = %s AND NOT deleted"
 _FORGET = """
-    DELETE FROM sessions WHERE key IN (
-        SELECT key FROM sessions WHERE deleted AND deleted_at < %s::timestamptz AND key NOT IN (SELECT session FROM purges)
-        ORDER BY deleted_at LIMIT %s
-    ) RETURNING session_id
+    WITH gone AS (
+        DELETE FROM sessions WHERE key IN (
+            SELECT key FROM sessions WHERE deleted AND deleted_at < %s::timestamptz AND key NOT IN (SELECT session FROM purges)
+            ORDER BY deleted_at LIMIT %s
+        ) RETURNING key, session_id
+    ),
+    late AS (DELETE FROM inbox WHERE session IN (SELECT key FROM gone))
+    SELECT session_id FROM gone
 """
+"""`late`: what another server forwarded while the session was emptied."""
 _CLAIM_OF = "SELECT session_id FROM claims WHERE claim_id = %s"
 _CLAIM = f"""
     INSERT INTO claims ({CLAIM_COLUMNS}) VALUES (%s, %s, %s, %s, %s, %s)
