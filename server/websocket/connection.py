@@ -299,15 +299,16 @@ class Connection:
 
     async def _submit(self, submission: Submission) -> None:
         submission_id = "" if submission.id is msgspec.UNSET else submission.id
-        refused = self._policy.refuse(submission)
+        refused, position = self._policy.refuse(submission), self._cursor.position
         answer = refused or await self._port.submit(submission, self._policy.share_id, self)
         if isinstance(answer, SubmissionRefusal):
             self._refuse(answer, submission_id)
             return
         self._in_flight += 1
-        answer.add_done_callback(lambda done: self._answered(done, submission_id))
+        answer.add_done_callback(lambda done: self._answered(done, submission_id, position))
 
-    def _answered(self, done: "asyncio.Future[Answer]", submission_id: str) -> None:
+    def _answered(self, done: "asyncio.Future[Answer]", submission_id: str, position: int) -> None:
+        """`position`: where the socket stood when it was sent. An earlier answer that is past that comes, or came, with the events."""
         self._in_flight -= 1
         self._room.set()
         if done.cancelled():
@@ -315,7 +316,7 @@ class Connection:
         answer = done.result()
         if isinstance(answer, SubmissionRefusal):
             self._refuse(answer, submission_id)
-        elif isinstance(answer, DuplicateSubmission) and answer.seq <= self._cursor.position:
+        elif isinstance(answer, DuplicateSubmission) and answer.seq <= position:
             self._cursor.put(answer.answer)
 
     def _refuse(self, refusal: SubmissionRefusal, submission_id: str) -> None:

@@ -14,7 +14,7 @@ from protocol import codes
 from protocol import events as ev
 from protocol.content import UserMessage
 from protocol.submissions import Interrupt, SetModel, Submission, Undo, UserInput
-from server.journal.base import Record
+from server.journal.base import Fenced, Record
 from server.sessions.inbox import Answer, DuplicateSubmission
 from server.sessions.manager import SessionManager
 from server.sessions.ports.port import SessionPort
@@ -298,3 +298,27 @@ async def test_sockets_of_a_session_whose_actor_is_lost_notice_nothing_and_what_
                     "hello"
                 ]
         other.close()
+
+
+async def test_a_socket_gets_an_answer_once_that_was_stored_when_its_actor_was_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, losses = JournalRecorder.append, ["once"]
+
+    async def stored_and_lost(
+        self: JournalRecorder, events: list[ev.Event], answers: Any, *args: Any
+    ) -> tuple[Record, ...]:
+        records = await append(self, events, answers, *args)
+        if answers and losses:
+            raise Fenced(losses.pop())
+        return records
+
+    monkeypatch.setattr(JournalRecorder, "append", stored_and_lost)
+    async with listening(settings_for(tmp_path)) as live, client(live) as talker:
+        await talker.synced()
+        await talker.send(UserInput(id="one", text="hello"))
+        await talker.until_type(*DONE)
+        await talker.send(UserInput(id="two", text="and?"))
+        await talker.until_type(ev.TurnComplete)
+        answered = [one.submission_id for one in talker.frames if isinstance(one, ev.Accepted)]
+        assert answered == ["one", "two"] and not losses
