@@ -204,7 +204,7 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     if settings.server.preload_model:
         tasks.start(_load_later(parts), "load models")
     if nodes is not None:
-        watch_nodes(parts.metrics, nodes.counts, lambda: nodes.beat_age_s)
+        watch_nodes(parts.metrics, nodes.counts, lambda: manager.active_session_count, lambda: nodes.beat_age_s)
         own = fingerprints(settings)
         told = msgspec.json.encode(own)
         nodes.report(lambda: Load(manager.active_session_count, len(parts.sockets), told))

@@ -6,7 +6,7 @@ import msgspec
 
 from server.cli.options import FAILURE, USAGE, add_place, fail, print_table, settings_of
 from server.config.loader import SettingsError
-from server.journal.backend import list_nodes
+from server.journal.backend import begin_epoch, list_nodes
 from server.journal.base import JournalError
 from server.journal.nodes.listing import NodeSeen
 
@@ -19,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_place(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument(
+        "--new-epoch",
+        action="store_true",
+        help="begin a new epoch, so that clients get snapshots: after an older copy of the database's files was put back while all "
+        "servers were stopped, which they cannot notice; start them afterwards",
+    )
 
 
 def main(args: argparse.Namespace) -> int:
@@ -27,6 +33,9 @@ def main(args: argparse.Namespace) -> int:
         settings = settings_of(args)
         if not settings.journal.url:
             return fail("there is one server, as journal.url (HOLDFAST_JOURNAL_URL) names no database to share", USAGE)
+        if args.new_epoch:
+            print(f"epoch {begin_epoch(settings.journal)} begins: clients get snapshots once the servers run")
+            return 0
         nodes = list_nodes(settings.journal)
     except SettingsError as error:
         return fail(str(error), USAGE)
@@ -36,7 +45,12 @@ def main(args: argparse.Namespace) -> int:
         for node in nodes:
             print(msgspec.json.encode({**msgspec.structs.asdict(node), "number": f"{node.number:x}"}).decode())
         return 0
-    print_table([("NODE", "NAME", "STATE", "VERSION", "SINCE", "SESSIONS", "SOCKETS", "LAST BEAT"), *map(_line, nodes)])
+    print_table(
+        [
+            ("NODE", "NAME", "STATE", "VERSION", "SINCE", "SESSIONS", "SOCKETS", "DUTIES", "LAST BEAT"),
+            *map(_line, nodes),
+        ]
+    )
     return 0
 
 
@@ -44,4 +58,13 @@ def _line(node: NodeSeen) -> tuple[str, ...]:
     name = "".join(c if c.isprintable() else "?" for c in node.name)
     counts = ("", "") if node.state == "dead" else (str(node.sessions), str(node.sockets))
     since = f"{node.started_at[:19]}Z"
-    return (f"{node.number:x}", name, node.state, node.version, since, *counts, f"{node.beat_age_s:.1f} s ago")
+    return (
+        f"{node.number:x}",
+        name,
+        node.state,
+        node.version,
+        since,
+        *counts,
+        "yes" if node.duties else "",
+        f"{node.beat_age_s:.1f} s ago",
+    )

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from server.config.fingerprints import fingerprints
 from server.config.settings import Settings
+from server.doctor import shared
 from server.doctor.finding import Finding, fail, ok, warn
 from server.journal.backend import describe_database, list_nodes
 from server.journal.base import JournalError
@@ -26,9 +27,14 @@ def database(settings: Settings) -> list[Finding]:
         if settings.journal.notify == "on":
             found.append(notices(hears=state.hears))
         try:
-            found.append(nodes(list_nodes(settings.journal), fingerprints(settings)))
+            seen = list_nodes(settings.journal)
         except JournalError as error:
-            found.append(ok("servers", str(error)))
+            return [*found, ok("servers", str(error)), shared.files(settings.files_folder, [])]
+        found += [
+            nodes(seen, fingerprints(settings)),
+            shared.files(settings.files_folder, seen),
+            *shared.secret(settings),
+        ]
     return found
 
 

@@ -258,7 +258,8 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A server. `node`: its id, which is new at each start. `here`: it is the one that answers.
 
     `state`: `late` is one whose lease is over and that nobody has declared dead yet; `dead` one that stopped or was declared dead
-    within the last hour. `sessions` (awake) and `sockets` are as of its last beat.
+    within the last hour. `sessions` (awake) and `sockets` are as of its last beat. `duties`: it does what one alone is to do: export,
+    deletion by age, looking for what is left over.
     """
 
     node: str
@@ -270,6 +271,7 @@ class NodeInfo(msgspec.Struct, frozen=True, kw_only=True):
     last_beat_at: str
     sessions: Annotated[int, Meta(ge=0)]
     sockets: Annotated[int, Meta(ge=0)]
+    duties: bool = False
 
 
 class NodesSeen(msgspec.Struct):

@@ -65,6 +65,14 @@ def list_nodes(settings: JournalSettings) -> list[NodeSeen]:
     return _postgres().list_nodes(settings.direct)
 
 
+def begin_epoch(settings: JournalSettings) -> str:
+    """Begin a new epoch in the database of `journal.url`, which no server uses; its name. Blocking. Raises `JournalError`."""
+    _postgres()
+    from server.journal.postgres.nodes.restored import begin_epoch as begin
+
+    return begin(settings.direct)
+
+
 def open_credentials(settings: JournalSettings) -> AbstractContextManager[CredentialTable]:
     """The credentials in the database of `journal.url`, for a command. Raises `JournalError`."""
     return _postgres().credentials(settings.direct)

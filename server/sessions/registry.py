@@ -207,9 +207,9 @@ class SessionRegistry:
     def _on_lease_lost(self) -> None:
         """Another node may take what runs here: end all work at once, and store nothing. Followers stay."""
         actors = self.all()
-        if self.services.nodes is not None:
+        if actors and self.services.nodes is not None:
             self.services.nodes.counts.fenced += sum(not actor.lost for actor in actors)
-        log.warning("%d sessions are stopped, as another server may go on with them", len(actors))
+            log.warning("%d sessions are stopped, as another server may go on with them", len(actors))
         self._drop(actors, lost=True)
 
     def _deleted_elsewhere(self, session_id: str) -> None:

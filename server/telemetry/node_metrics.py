@@ -21,10 +21,11 @@ _NAMES = {"reconnects": "journal_reconnects"}
 
 
 class NodeCollector(Collector):
-    """The counters, and the age of the last beat, read at each scrape."""
+    """The counters, the sessions that are owned and the age of the last beat, read at each scrape."""
 
-    def __init__(self, counts: NodeCounts, beat_age_s: Callable[[], float]) -> None:
+    def __init__(self, counts: NodeCounts, owned: Callable[[], int], beat_age_s: Callable[[], float]) -> None:
         self._counts = counts
+        self._owned = owned
         self._beat_age_s = beat_age_s
 
     def collect(self) -> Iterator[Metric]:
@@ -32,13 +33,18 @@ class NodeCollector(Collector):
         for name, about in COUNTERS:
             yield CounterMetricFamily(f"holdfast_{_NAMES.get(name, name)}", about, value=getattr(self._counts, name))
         yield GaugeMetricFamily(
+            "holdfast_owned_sessions", "Sessions that this server runs, and no other may", value=self._owned()
+        )
+        yield GaugeMetricFamily(
             "holdfast_beat_age_seconds", "Time since this server last beat in the database", value=self._beat_age_s()
         )
 
 
-def watch_nodes(metrics: Metrics, counts: NodeCounts, beat_age_s: Callable[[], float]) -> None:
-    """Have these metrics told with the others."""
-    metrics.registry.register(NodeCollector(counts, beat_age_s))
+def watch_nodes(
+    metrics: Metrics, counts: NodeCounts, owned: Callable[[], int], beat_age_s: Callable[[], float]
+) -> None:
+    """Have these metrics told with the others. `owned`: gives how many sessions this server owns."""
+    metrics.registry.register(NodeCollector(counts, owned, beat_age_s))
     lag = Histogram(
         "holdfast_feed_lag_seconds", "Time until followers had what another server was known to have stored", LAG_S
     )

@@ -20,7 +20,7 @@ SUFFIXES = re.compile(r"_(bucket|count|sum|created)$")
 def test_every_metric_is_on_the_page_with_its_type_and_labels_and_none_beside_them() -> None:
     registered = {}
     metrics = Metrics(["m"], ["t"])
-    watch_nodes(metrics, NodeCounts(), lambda: 0.0)
+    watch_nodes(metrics, NodeCounts(), lambda: 0, lambda: 0.0)
     for family in metrics.registry.collect():
         if not family.name.startswith("holdfast_"):
             continue

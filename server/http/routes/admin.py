@@ -58,6 +58,7 @@ class AdminRoutes:
                 last_beat_at=one.last_beat_at,
                 sessions=one.sessions,
                 sockets=one.sockets,
+                duties=one.duties,
             )
             for one in seen
         ]
@@ -97,6 +98,7 @@ class AdminRoutes:
             last_beat_at=utc_now(),
             sessions=self._manager.active_session_count,
             sockets=len(self._sockets),
+            duties=True,
         )
 
 

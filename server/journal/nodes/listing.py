@@ -29,6 +29,8 @@ class NodeSeen(msgspec.Struct, frozen=True, kw_only=True):
     beat_age_s: float
     sessions: int
     sockets: int
+    duties: bool = False
+    """Whether it does what one alone is to do: export, deletion by age, looking for what is left over."""
     settings: dict[str, str] = {}
     """A digest of each group of settings that should be the same everywhere; empty before its first beat."""
 

@@ -53,7 +53,8 @@ class DatabaseInUse(Unavailable):
         remedy = (
             "start that one with nodes.several too"
             if shared
-            else "stop that server, or give this one a database of its own"
+            else "stop that server, or give this one a database of its own; servers that are to share it have nodes.several all "
+            "(HOLDFAST_SEVERAL_NODES=true)"
         )
         super().__init__(f"{where} is in use by {holder or 'another server'}: {remedy}")
 

@@ -19,23 +19,24 @@ _JOIN = """
     INSERT INTO nodes (node, name, version, speaks, good_until)
     VALUES (%s, %s, %s, %s, clock_timestamp() + %s * interval '1 second')
 """
-_BEAT = """
+_FIRST = "(SELECT node FROM nodes WHERE NOT dead AND NOT draining ORDER BY joined_at, node LIMIT 1)"
+_BEAT = f"""
     UPDATE nodes SET good_until = clock_timestamp() + %s * interval '1 second', beat_at = clock_timestamp(), sessions = %s, sockets = %s, settings = %s,
         draining = %s
     WHERE node = %s AND NOT dead
-    RETURNING (SELECT count(*) FROM nodes WHERE NOT dead),
-        (SELECT node FROM nodes WHERE NOT dead AND NOT draining ORDER BY joined_at, node LIMIT 1), (SELECT epoch FROM meta),
+    RETURNING (SELECT count(*) FROM nodes WHERE NOT dead), {_FIRST}, (SELECT epoch FROM meta),
         (SELECT min(speaks) FROM nodes WHERE NOT dead)
 """
 _OTHERS = "SELECT node, name FROM nodes WHERE NOT dead AND good_until > clock_timestamp() AND node <> %s"
 _OTHERS_STAY = f"SELECT EXISTS ({_OTHERS} AND NOT draining)"
 _DECLARE = "UPDATE nodes SET dead = true WHERE NOT dead AND good_until < clock_timestamp() RETURNING node, name"
 _LEAVE = "UPDATE nodes SET dead = true, good_until = clock_timestamp() WHERE node = %s"
-_EVERYBODY = """
+_EVERYBODY = f"""
     SELECT node, name, version, CASE WHEN dead THEN 'dead' WHEN good_until < clock_timestamp() THEN 'late'
         WHEN draining THEN 'draining' ELSE 'alive' END,
         joined_at AT TIME ZONE 'UTC', beat_at AT TIME ZONE 'UTC',
-        greatest(0, extract(epoch FROM clock_timestamp() - beat_at))::float8, sessions, sockets, settings
+        greatest(0, extract(epoch FROM clock_timestamp() - beat_at))::float8, sessions, sockets,
+        node IS NOT DISTINCT FROM {_FIRST}, settings
     FROM nodes ORDER BY dead, joined_at, node
 """
 _OWNERS = """
@@ -128,9 +129,10 @@ def everybody(connection: Connection) -> list[NodeSeen]:
             beat_age_s=age_s,
             sessions=sessions,
             sockets=sockets,
+            duties=duties,
             settings=msgspec.json.decode(settings or b"{}", type=dict[str, str]),
         )
-        for number, name, version, state, joined_at, beat_at, age_s, sessions, sockets, settings in connection.execute(
+        for number, name, version, state, joined_at, beat_at, age_s, sessions, sockets, duties, settings in connection.execute(
             _EVERYBODY, binary=True
         )
     ]

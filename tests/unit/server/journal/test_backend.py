@@ -12,6 +12,7 @@ from server.config.fingerprints import fingerprints
 from server.config.model import ModelChoice
 from server.config.settings import Settings
 from server.doctor import database as check
+from server.doctor import shared
 from server.doctor.database import database as check_database
 from server.doctor.finding import Finding
 from server.journal.backend import describe_database, open_backend
@@ -137,6 +138,15 @@ async def test_the_doctor_and_the_log_tell_of_servers_on_a_database_and_how_thei
         found = {one.name: one for one in check_database(settings)}
         assert {one.level for one in found.values()} == {"ok"}
         assert "1 beat: north" in found["servers"].found and "is heard" in found["notices"].found
+        assert "is the one that the others see" in found["shared files"].found
+        assert "is that of the servers" in found["shared secret"].found
+        elsewhere = msgspec.structs.replace(settings.workspace, shared_folder=str(tmp_path))
+        auth = msgspec.structs.replace(settings.auth, secret="another one of thirty-two characters")
+        found = {
+            one.name: one for one in check_database(msgspec.structs.replace(settings, workspace=elsewhere, auth=auth))
+        }
+        assert found["shared files"].level == "fail" and "not the folder that north sees" in found["shared files"].found
+        assert found["shared secret"].level == "warn" and "is not that of the servers" in found["shared secret"].found
         other = msgspec.structs.replace(settings, model=ModelChoice(model="another"))
 
         async def told() -> bool:
@@ -165,6 +175,8 @@ async def test_the_doctor_and_the_log_tell_of_servers_on_a_database_and_how_thei
         (check.nodes([seen("a"), seen("b", version="2")]), "warn", "of versions 1 and 2"),
         (check.nodes([seen("a"), seen("b", state="dead", version="2")]), "ok", "1 beat: a"),
         (check.encryption(state(local=False)), "warn", "is not encrypted"),
+        (shared.files(Path("/never"), [seen("a")]), "ok", "is not there"),
+        (shared.files(Path("/proc"), []), "fail", "no file can be made"),
         (check.encryption(state(local=True)), "ok", "does not leave"),
         (check.encryption(state(local=False, encrypted=True)), "ok", "is encrypted"),
     ],

@@ -46,9 +46,9 @@ async def test_an_admin_sees_all_servers_at_each_and_stops_what_another_runs(
 
             await eventually(counted)
             nodes = (await get("nodes"))["nodes"]
-            assert [(one["name"], one["state"], one["here"]) for one in nodes] == [
-                ("a", "alive", False),
-                ("b", "alive", True),
+            assert [(one["name"], one["state"], one["here"], one["duties"]) for one in nodes] == [
+                ("a", "alive", False, True),
+                ("b", "alive", True, False),
             ]
             sessions = await get("sessions")
             assert [one["node"] for one in sessions["sessions"]] == ["a"]
@@ -66,6 +66,7 @@ async def test_an_admin_sees_all_servers_at_each_and_stops_what_another_runs(
 
             await eventually(measured)
             assert 0 <= await metric("beat_age_seconds") < 60
+            assert await metric("owned_sessions") == 0, "a owns it"
             monkeypatch.setenv("HOLDFAST_JOURNAL_URL", database)
             assert main(["nodes", "--data", str(tmp_path), "--json"]) == 0
             listed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -73,7 +74,7 @@ async def test_an_admin_sees_all_servers_at_each_and_stops_what_another_runs(
         assert main(["nodes", "--data", str(tmp_path)]) == 0
         heading, *rows = capsys.readouterr().out.splitlines()
         assert heading.split()[:3] == ["NODE", "NAME", "STATE"]
-        assert [row.split()[1:3] for row in rows] == [["a", "alive"], ["b", "alive"]]
+        assert [(*row.split()[1:3], " yes " in row) for row in rows] == [("a", "alive", True), ("b", "alive", False)]
 
 
 async def test_each_server_lists_a_question_that_is_asked_at_another_until_it_is_answered(
