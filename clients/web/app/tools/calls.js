@@ -72,7 +72,7 @@ export function partsOf(tool, given) {
 
 /** What a call is about, in a few words. @param {string} tool @param {Arguments} given */
 export function summaryOf(tool, given) {
-  const subject = commandOf(tool, given) ?? given.path ?? given.file_path ?? given.query ?? given.task ?? given.url ?? given.dataset ?? given.repo_id ?? given.name;
+  const subject = commandOf(tool, given) ?? given.path ?? given.file_path ?? given.query ?? given.question ?? given.task ?? given.url ?? given.dataset ?? given.repo_id ?? given.name;
   if (tool === "plan") return "";
   const text = typeof subject === "string" ? subject : Object.keys(given).length ? JSON.stringify(given) : "";
   const lines = text.trim().split("\n");

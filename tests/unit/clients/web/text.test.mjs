@@ -90,6 +90,7 @@ test("a row's own names do not reach into the language", () => {
 
 test("a call is told in few words, with its command or its file", () => {
   assert.equal(summaryOf("bash", { command: "ls\npwd" }), "ls …");
+  assert.equal(summaryOf("ask_user", { question: "Which?", fields: [] }), "Which?");
   assert.equal(commandOf("read", { command: "x" }), null);
   assert.equal(writtenFile("write", { path: "a/b.txt" }), "a/b.txt");
   assert.equal(writtenFile("read", { path: "a/b.txt" }), null);
