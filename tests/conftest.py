@@ -97,10 +97,14 @@ ON_BOTH_JOURNALS_IN_THE_LONG_FORM = (
 ELSEWHERE_IN_THE_LONG_FORM = (
     "integration.test_context",
     "integration.test_grants",
+    "integration.test_hostile",
     "integration.test_large_snapshots",
+    "integration.test_matrix",
     "integration.test_provider_state",
     "integration.test_research",
     "integration.test_sharing",
+    "integration.test_sizes",
+    "unit.server.sessions.test_access",
 )
 """By the names of modules, without `tests.`. The last: those of them that look at nothing inside of the server that they speak to."""
 

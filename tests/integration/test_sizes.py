@@ -177,19 +177,18 @@ async def test_text_is_not_said_twice_to_a_client_that_asks_for_it(tmp_path: Pat
         listening(settings_for(tmp_path, model, policy={"yolo_mode": True})) as live,
     ):
         async with connect(f"{live.ws}?final_response=no") as socket:
-            _ = [frame async for frame in frames_of(socket, "synced")]
+            (ready, *_) = [frame async for frame in frames_of(socket, "synced")]
             await socket.send(codec.encode(UserInput(text="Tell.")).decode())
             frames = [frame async for frame in frames_of(socket, "turn_complete")]
         assert "final_response" not in frames[-1]
-        (actor,) = live.manager.registry.all()
         for encoding in ("json", "msgpack"):
-            async with client(live, actor.session_id, encoding=encoding, after=0, final_response="no") as other:
+            async with client(live, ready["session_id"], encoding=encoding, after=0, final_response="no") as other:
                 await other.synced()
                 assert sum(other.messages) <= 1.3 * len(words)
-        async with client(live, actor.session_id, after=0) as other:
+        async with client(live, ready["session_id"], after=0) as other:
             await other.synced()
             assert sum(other.messages) > 2 * len(words)
-        async with SessionClient(live.http, actor.session_id, position=Position("", 0)) as own:
+        async with SessionClient(live.http, ready["session_id"], position=Position("", 0)) as own:
             items = await items_until(own, ev.TurnComplete)
         done = items[-1]
         assert isinstance(done, ev.TurnComplete) and done.final_response == words, "it has the text of the message"
