@@ -37,7 +37,7 @@ function Notifications() {
     setFault(given === "none" ? "This browser has no notifications for this page." : given === "denied" ? "The browser does not allow them for this page: change that in its settings for this site." : "");
     choose({ notify: given === "granted" ? "yes" : "no" });
   };
-  return html`<label class="setting-check"><input type="checkbox" checked=${settings.value.notify === "yes"} onChange=${changed} /> <span>Notify me when an answer is complete or a call waits for me, while I do not look at this page</span></label>
+  return html`<label class="setting-check"><input type="checkbox" checked=${settings.value.notify === "yes"} onChange=${changed} /> <span>Notify me when an answer is complete or something waits for me, while I do not look at this page</span></label>
     ${fault && html`<p class="bad" role="alert">${fault}</p>`}`;
 }
 
