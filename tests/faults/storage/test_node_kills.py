@@ -4,6 +4,7 @@ of one whose clock is wrong. What clients at another node saw is looked up.
 
 import contextlib
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.faults.harness.lengths import in_the_long_form
 from tests.faults.harness.order import Failpoint, When
 from tests.faults.harness.watched import Watched
 from tests.faults.process.process import ServerProcess, Zygote
+from tests.faults.storage.test_lost_servers import counts
 from tests.faults.storage.test_nodes import ON_A_TEST_SERVER, node
 from tests.support.models.scripted_model import Answer, Call, Hang, Request, ScriptedModel, Text, calls, stream, text
 from tests.support.postgres.databases import Databases
@@ -54,9 +56,19 @@ def name_of(database: str) -> str:
     return database.rpartition("/")[2].partition("?")[0]
 
 
+async def count(tally: Counter[str], session: Watched, postgres: Databases, database: str) -> None:
+    """Count what was seen, all of which is there, and what the servers did that live."""
+    for node_here in {id(one): one for one in session.nodes}.values():
+        for name, number in (await counts(node_here)).items():
+            tally[f"{name} at servers that lived"] += number
+    seen = await session.check(postgres, name_of(database))
+    assert seen
+    tally["events seen around kills"] += seen
+
+
 @BOTH
 async def test_at_any_append_another_node_goes_on_and_no_tool_runs_twice(
-    zygote: Zygote, tmp_path: Path, postgres: Databases, database: str, when: When
+    zygote: Zygote, tmp_path: Path, postgres: Databases, database: str, when: When, tally: Counter[str]
 ) -> None:
     at, dies = 1, True
     while dies:
@@ -73,9 +85,11 @@ async def test_at_any_append_another_node_goes_on_and_no_tool_runs_twice(
                 assert await a.ended() == KILLED
                 await a.start()
                 await session.come_back(0)
-            assert await session.check(postgres, name_of(database))
+            tally["kills at appends"] += dies
+            await count(tally, session, postgres, database)
         ran = [line for file in (tmp_path / str(at)).rglob("ran") for line in file.read_text().split()]
         assert len(ran) <= 1
+        tally["tools around kills, each run once at most"] += len(ran)
         at += dies
     assert at > FEWEST
 
@@ -86,7 +100,7 @@ async def test_at_any_append_another_node_goes_on_and_no_tool_runs_twice(
     ids=["before it takes", "after it took", "after it declared"],
 )
 async def test_a_node_that_is_lost_while_it_takes_over_is_followed_by_a_third(
-    zygote: Zygote, tmp_path: Path, postgres: Databases, database: str, point: Failpoint
+    zygote: Zygote, tmp_path: Path, postgres: Databases, database: str, point: Failpoint, tally: Counter[str]
 ) -> None:
     async with three(zygote, tmp_path, database) as (a, b, c):
         await a.start()
@@ -97,6 +111,7 @@ async def test_a_node_that_is_lost_while_it_takes_over_is_followed_by_a_third(
         await session.until_seen_in_part("Once upon")
         await a.kill()
         assert await b.ended() == KILLED
+        tally["kills at changes of ownership"] += 2
         await c.start()
         session.nodes = (c, c)
         await session.come_back()
@@ -104,12 +119,12 @@ async def test_a_node_that_is_lost_while_it_takes_over_is_followed_by_a_third(
         await session.say(1, "hello")
         for at in (0, 1):
             await session.until_seen(at, "Once upon", "They lived.")
-        assert await session.check(postgres, name_of(database))
+        await count(tally, session, postgres, database)
 
 
 @BOTH
 async def test_a_node_that_is_lost_while_it_gives_a_session_back_is_followed_by_another(
-    zygote: Zygote, tmp_path: Path, postgres: Databases, database: str, when: When
+    zygote: Zygote, tmp_path: Path, postgres: Databases, database: str, when: When, tally: Counter[str]
 ) -> None:
     async with three(zygote, tmp_path, database) as (a, b, _):
         await a.start(Failpoint("give_back", 1, when))
@@ -120,16 +135,17 @@ async def test_a_node_that_is_lost_while_it_gives_a_session_back_is_followed_by_
         for at in (0, 1):
             await session.until_seen(at, "They lived.")
         assert await a.terminate() == KILLED
+        tally["kills at changes of ownership"] += 1
         await session.say(1, "and again")
         await session.until_seen(1, "They lived.", "They lived.")
         await a.start()
         await session.come_back(0)
-        assert await session.check(postgres, name_of(database))
+        await count(tally, session, postgres, database)
 
 
 @pytest.mark.parametrize("seconds", [86_400, -86_400], ids=["ahead", "behind"])
 async def test_a_node_whose_clock_is_wrong_by_a_day_owns_no_longer_and_no_shorter(
-    zygote: Zygote, tmp_path: Path, postgres: Databases, database: str, seconds: int
+    zygote: Zygote, tmp_path: Path, postgres: Databases, database: str, seconds: int, tally: Counter[str]
 ) -> None:
     async with three(zygote, tmp_path, database) as (a, b, c):
         a.hooks = (*a.hooks, wrong_by(seconds))
@@ -150,9 +166,10 @@ async def test_a_node_whose_clock_is_wrong_by_a_day_owns_no_longer_and_no_shorte
         await a.start()
         await session.come_back(0)
         await b.kill()
+        tally["kills of servers whose clock is wrong"] += 2
         session.nodes = (a, c)
         await session.come_back(1)
         await session.say(0, "there?")
         for at in (0, 1):
             await session.until_at_rest(at)
-        assert await session.check(postgres, name_of(database))
+        await count(tally, session, postgres, database)
