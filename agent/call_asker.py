@@ -15,6 +15,8 @@ QUESTION_ID_BYTES = 12
 class OpenQuestions:
     """The questions of one session that wait for an answer, by their ids."""
 
+    __slots__ = ("_waiting",)
+
     def __init__(self) -> None:
         self._waiting: dict[str, asyncio.Future[UserAnswer]] = {}
 

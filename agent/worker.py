@@ -97,6 +97,19 @@ class _MessageSink:
 class Worker:
     """Runs a session's effects. The session decides that at most one model call, or one message's tool calls, run at a time."""
 
+    __slots__ = (
+        "_attributes",
+        "_denials",
+        "_grants",
+        "_models",
+        "_questions",
+        "_results",
+        "_tasks",
+        "_title",
+        "_tools",
+        "_tracer",
+    )
+
     def __init__(
         self, session_id: str, models: ModelCalls, tools: ToolRouter, results: ResultSink, tracer: Tracer = NO_TRACER
     ) -> None:

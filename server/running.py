@@ -5,6 +5,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import msgspec
 
@@ -36,7 +37,7 @@ from server.journal.data_dir import DATABASE
 from server.journal.nodes.base import Nodes
 from server.journal.nodes.listing import Load, differing
 from server.search.searcher import SessionSearch, create_search
-from server.sessions.factory import SessionFactory, make_rules
+from server.sessions.factory import RulesFactory, SessionFactory
 from server.sessions.forks.forker import Forker
 from server.sessions.manager import SessionManager
 from server.sessions.nodes.leaving import hand_over
@@ -257,19 +258,14 @@ def _session_manager(
         if row.state == "closed":
             collector.soon()
 
+    rules = RulesFactory(parts.settings, parts.models, parts.known_secrets, parts.offered())
     factory = SessionFactory(
         models_for=lambda token, holder: OwnerModelClient(parts.models, token, holder),
         given=parts.toolsets.given_servers.of,
         tools_for=tools_for,
         saves_workspace=parts.toolsets.saves_workspace,
-        rules_for=lambda tools, row: make_rules(
-            parts.settings,
-            parts.models,
-            parts.known_secrets,
-            tools,
-            lambda: quotas.refuse(row.user_id),
-            parts.offered(),
-            load_options(row.options).instructions,
+        rules_for=lambda tools, row: rules.make(
+            tools, partial(quotas.refuse, row.user_id), load_options(row.options).instructions
         ),
         observer_for=lambda row: observers.create(row.session_id, row.user_id),
         spoken=lambda: NEWEST if nodes is None else nodes.spoken,

@@ -40,6 +40,8 @@ class HubClient:
     `holder`: whose places among the threads its calls take.
     """
 
+    __slots__ = ("_holder", "_owner", "_threads", "_token", "settings")
+
     def __init__(self, settings: HubSettings, threads: HubThreads, token: str | None, holder: Holder) -> None:
         self.settings = settings
         self._holder = holder

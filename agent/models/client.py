@@ -300,6 +300,8 @@ class Models:
 class OwnerModelClient:
     """A client for the sessions of one owner: calls of the Hugging Face router carry the owner's token."""
 
+    __slots__ = ("_holder", "_hub_token", "_models")
+
     def __init__(self, models: Models, hub_token: str | None, holder: Holder = SERVER) -> None:
         self._models = models
         self._holder = holder

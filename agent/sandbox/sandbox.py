@@ -79,6 +79,8 @@ def growing(storage: StorageRoom | None) -> AbstractContextManager[Callable[[int
 class SessionSandbox:
     """A Sandbox that is created at its first use, by `create`; this is called again after it has failed."""
 
+    __slots__ = ("_closed", "_counts", "_create", "_lock", "_opened", "_storage", "network", "says")
+
     def __init__(
         self,
         create: Callable[[], Awaitable[Sandbox]],

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, nullcontext
 from functools import partial
 from typing import Protocol
@@ -50,15 +51,29 @@ class RestoredFiles(msgspec.Struct, frozen=True):
 
 
 class SessionSnapshots:
-    """The snapshots of one session. `store`: where they are; `room`: what may be stored; None: nothing is counted."""
+    """The snapshots of one session. `open_store`: gives where they are, at the first use; `room`: what may be stored; None:
+    nothing is counted."""
+
+    __slots__ = ("_disk", "_open_store", "_opened", "_room", "_workspace")
 
     def __init__(
-        self, store: SnapshotStore, workspace: Workspace, disk: DiskExecutor, room: SnapshotRoom | None = None
+        self,
+        open_store: Callable[[], SnapshotStore],
+        workspace: Workspace,
+        disk: DiskExecutor,
+        room: SnapshotRoom | None = None,
     ) -> None:
-        self._store = store
-        self._files = WorkspaceQuota(workspace.root, workspace.limits)
+        self._open_store = open_store
+        self._opened: SnapshotStore | None = None
+        self._workspace = workspace
         self._disk = disk
         self._room = room
+
+    @property
+    def _store(self) -> SnapshotStore:
+        if self._opened is None:
+            self._opened = self._open_store()
+        return self._opened
 
     async def save(self, snapshot_id: str, keep: str) -> SnapshotTaken:
         """Save what the files are now. `keep`: the snapshot that is not dropped to make room. Raises SnapshotError."""
@@ -74,9 +89,10 @@ class SessionSnapshots:
         def take(room: int, stop: threading.Event) -> SnapshotTaken:
             return self._store.take(snapshot_id, self._store.stored_bytes() + room, stop, keep)
 
+        limits = self._workspace.limits
         if self._room is None:
-            return await self._disk.run(lambda stop: take(self._files.limits.total_bytes_max, stop), walks=True)
-        size = (await self._disk.walk(self._files.used)).size
+            return await self._disk.run(lambda stop: take(limits.total_bytes_max, stop), walks=True)
+        size = (await self._disk.walk(WorkspaceQuota(self._workspace.root, limits).used)).size
         async with self._room.reserved(size) as room:
             return await self._disk.run(lambda stop: take(room, stop), walks=True)
 

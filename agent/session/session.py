@@ -102,6 +102,26 @@ class Session:
     the events before anybody sees them or an effect begins. If they cannot be stored, it loads the Session anew.
     """
 
+    __slots__ = (
+        "_effects",
+        "_events",
+        "_now",
+        "_provider_states",
+        "_streams",
+        "held_calls",
+        "kept_from",
+        "leaving",
+        "model_call_id",
+        "rules",
+        "save_tried",
+        "saving",
+        "share_id",
+        "state",
+        "summary_id",
+        "title_asked",
+        "title_id",
+    )
+
     def __init__(self, state: SessionState, rules: Rules, *, leaving: bool = False) -> None:
         self.state = state
         self.rules = rules
@@ -124,12 +144,17 @@ class Session:
     def begin(self, now: str, share_id: str = "") -> None:
         """Begin a decision at `now` (RFC 3339, UTC). `share_id`: of the link that the sender of the input came by; empty
         for the owner."""
-        self._now, self._events, self._effects, self._provider_states = now, [], [], {}
-        self.share_id = share_id
+        self._now, self.share_id = now, share_id
+        self._events.clear()
+        self._effects.clear()
+        self._provider_states = {}
 
     def decision(self, answer: ev.Accepted | SubmissionRefusal | None) -> Decision:
-        """What was decided since `begin`."""
-        return Decision(tuple(self._events), tuple(self._effects), answer, self._provider_states)
+        """What was decided since `begin`. Of it nothing is kept here."""
+        decision = Decision(tuple(self._events), tuple(self._effects), answer, self._provider_states)
+        self._events.clear()
+        self._effects.clear()
+        return decision
 
     def emit(self, what: type[EventT], /, **fields: Any) -> EventT:
         """Add the session's next event to the decision, and fold it into the state."""
@@ -188,6 +213,8 @@ class Session:
     def finish_stream(self, key: str, kind: TextKind) -> str:
         """The text is complete: what was held back of it."""
         stream = self._streams.pop((key, kind), None)
+        if not self._streams:
+            self._streams.clear()  # frees its table
         return "" if stream is None else stream.flush()
 
     def abort_streams(self) -> list[tuple[str, TextKind, str]]:

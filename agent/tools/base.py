@@ -83,6 +83,8 @@ class StructTool(Generic[A]):
     Numbers and booleans are also accepted as strings, and integers as whole floats: some models write them so.
     """
 
+    __slots__ = ()
+
     name: str
     description: str
     arguments: type[A]

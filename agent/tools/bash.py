@@ -1,6 +1,7 @@
 """Shell tool: runs a command in the session's sandbox, streams its output, and saves a long output to a file."""
 
 import codecs
+import functools
 import secrets
 from typing import Annotated
 
@@ -41,8 +42,22 @@ class Bash(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_s: Annotated[float, Meta(ge=0, description="Time limit in seconds; 0: the default.")] = 0
 
 
+@functools.lru_cache(maxsize=16)  # the sessions of a server share it, but for those with a project folder
+def _description(where: str, default_s: float, max_s: float) -> str:
+    return (
+        f"Run a command with bash; its current folder is the session's workspace. It runs in {where}. "
+        "It has no input; its standard output and standard error are returned as one text, without what a carriage "
+        "return wrote over. Processes that it leaves "
+        f"in the background are ended when it ends. The time limit is {default_s:g} s, or "
+        f"`timeout_s` up to {max_s:g}. The middle of a long output is left out, and the "
+        "whole output is saved to a file."
+    )
+
+
 class BashTool(StructTool[Bash]):
     """Runs a shell command in the sandbox."""
+
+    __slots__ = ("_default_s", "_effects", "_sandbox", "_settings", "description")
 
     name = "bash"
     arguments = Bash
@@ -54,14 +69,7 @@ class BashTool(StructTool[Bash]):
         self._settings = settings
         self._effects = effects
         self._default_s = min(COMMAND_TIMEOUT_S, settings.command_timeout_max_s)
-        self.description = (
-            f"Run a command with bash; its current folder is the session's workspace. It runs in {sandbox.says}. "
-            "It has no input; its standard output and standard error are returned as one text, without what a carriage "
-            "return wrote over. Processes that it leaves "
-            f"in the background are ended when it ends. The time limit is {self._default_s:g} s, or "
-            f"`timeout_s` up to {settings.command_timeout_max_s:g}. The middle of a long output is left out, and the "
-            "whole output is saved to a file."
-        )
+        self.description = _description(sandbox.says, self._default_s, settings.command_timeout_max_s)
 
     def validate(self, arguments: Bash) -> str | None:
         most = self._settings.command_timeout_max_s

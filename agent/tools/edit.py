@@ -39,6 +39,8 @@ class Edit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class EditTool(FilesTool[Edit]):
     """`edit`: replaces text in a file of the session's workspace."""
 
+    __slots__ = ("_one_by_one",)
+
     name = "edit"
     description = (
         "Replace text in a file of the session's workspace: old_string, exactly as it is in the file, by new_string. "

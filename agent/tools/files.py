@@ -55,6 +55,8 @@ A = TypeVar("A", bound=msgspec.Struct)
 class FilesTool(StructTool[A], Generic[A]):
     """Base of the tools that use the session's files, on this machine or in a remote sandbox."""
 
+    __slots__ = ("files", "limits", "project", "remote", "threads")
+
     def __init__(
         self,
         files: SessionFiles,
@@ -100,6 +102,8 @@ class FilesTool(StructTool[A], Generic[A]):
 class ReadFileTool(FilesTool[ReadFile]):
     """`read`: shows a text file, or some of its lines."""
 
+    __slots__ = ()
+
     name = "read"
     description = (
         "Read a text file in the session's workspace. A long file is shown in pieces: the last line in brackets then "
@@ -120,6 +124,8 @@ class ReadFileTool(FilesTool[ReadFile]):
 
 class ListFilesTool(FilesTool[ListFiles]):
     """`list`: shows the files and folders in a folder."""
+
+    __slots__ = ()
 
     name = "list"
     description = "List the files and folders in the session's workspace, sorted by name, with the files' sizes."
@@ -149,24 +155,15 @@ class ListFilesTool(FilesTool[ListFiles]):
 class WriteFileTool(FilesTool[WriteFile]):
     """`write`: writes a text file; one that exists is replaced."""
 
+    __slots__ = ()
+
     name = "write"
+    description = (
+        "Write a text file in the session's workspace, in place of one that is there; missing folders are made. "
+        f"At most {workspace.WRITE_BYTES_MAX} bytes."
+    )
     arguments = WriteFile
     side_effects: str | None = "files written"
-
-    def __init__(
-        self,
-        files: SessionFiles,
-        limits: WorkspaceLimits,
-        threads: HolderExecutor,
-        project: str = "",
-        *,
-        remote: bool = False,
-    ) -> None:
-        super().__init__(files, limits, threads, project, remote=remote)
-        self.description = (
-            "Write a text file in the session's workspace, in place of one that is there; missing folders are made. "
-            f"At most {workspace.WRITE_BYTES_MAX} bytes."
-        )
 
     def validate(self, arguments: WriteFile) -> str | None:
         size, most = len(arguments.content.encode()), workspace.WRITE_BYTES_MAX
@@ -239,6 +236,8 @@ class Grep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class GrepTool(FilesTool[Grep]):
     """`grep`: searches the workspace's text files line by line."""
+
+    __slots__ = ()
 
     name = "grep"
     description = (

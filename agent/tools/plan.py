@@ -33,15 +33,15 @@ class PlanTool(StructTool[Plan]):
     """Replaces the session's plan."""
 
     name = "plan"
+    description = (
+        "Show the user your plan for a task of several steps, and keep it up to date: call this again with the "
+        f"whole plan whenever a step begins or ends. At most {PLAN_ITEMS_MAX} items of "
+        f"{PLAN_TEXT_CHARS_MAX} characters; an empty list clears the plan."
+    )
     arguments = Plan
 
     def __init__(self, limits: WorkspaceLimits) -> None:
         self._limits = limits
-        self.description = (
-            "Show the user your plan for a task of several steps, and keep it up to date: call this again with the "
-            f"whole plan whenever a step begins or ends. At most {PLAN_ITEMS_MAX} items of "
-            f"{PLAN_TEXT_CHARS_MAX} characters; an empty list clears the plan."
-        )
 
     def validate(self, arguments: Plan) -> str | None:
         if len(arguments.items) > PLAN_ITEMS_MAX:

@@ -93,6 +93,8 @@ class WorkExecutor:
 class HolderExecutor:
     """The threads of one kind of work for one holder."""
 
+    __slots__ = ("_executor", "holder")
+
     def __init__(self, executor: WorkExecutor, holder: Holder) -> None:
         self._executor = executor
         self.holder = holder

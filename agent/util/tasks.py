@@ -13,9 +13,11 @@ log = logging.getLogger("holdfast.tasks")
 class TaskOwner:
     """Starts tasks and keeps them. `aclose()` cancels and awaits them all; a task that fails is logged."""
 
+    __slots__ = ("_tasks", "name")
+
     def __init__(self, name: str) -> None:
         self.name = name
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._tasks: dict[asyncio.Task[Any], None] = {}  # without any, smaller than a set: each session has an owner
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -23,7 +25,7 @@ class TaskOwner:
     def start(self, coro: Coroutine[Any, Any, T], name: str) -> "asyncio.Task[T]":
         """Run `coro` as a task called `OWNER/name`."""
         task = asyncio.get_running_loop().create_task(coro, name=f"{self.name}/{name}")
-        self._tasks.add(task)
+        self._tasks[task] = None
         task.add_done_callback(self._done)
         return task
 
@@ -42,7 +44,9 @@ class TaskOwner:
             await asyncio.wait(tasks)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
-        self._tasks.discard(task)
+        self._tasks.pop(task, None)
+        if not self._tasks:
+            self._tasks.clear()  # frees its table
         if task.cancelled():
             return
         error = task.exception()

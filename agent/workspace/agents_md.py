@@ -45,6 +45,8 @@ def digest_of_file(file: FileStart) -> str:
 class ProjectNotes:
     """The notes of one workspace, at most `most_bytes` of them; read anew each time, because user and agent change them."""
 
+    __slots__ = ("_disk", "_most", "_redact", "_workspace")
+
     def __init__(
         self, workspace: Workspace, disk: DiskExecutor, most_bytes: int, redact: Callable[[str], str] = str
     ) -> None:

@@ -20,6 +20,8 @@ class DiskExecutor:
     work waits for that end, so no caller sees work that is half done.
     """
 
+    __slots__ = ("_executor", "_lock", "_walks", "holder")
+
     def __init__(self, executor: WorkExecutor, holder: Holder, walks: WorkExecutor | None = None) -> None:
         self.holder = holder
         self._executor = executor

@@ -66,6 +66,8 @@ class Workspace:
     `file_mode`, `folder_mode`: of what is made in it, before the umask. `counted`: whether its files count to what the session may have.
     """
 
+    __slots__ = ("limits", "root")
+
     file_mode = 0o600
     folder_mode = 0o700
     counted = True

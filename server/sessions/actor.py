@@ -14,6 +14,7 @@ from agent.session.redact_input import in_slices
 from agent.session.session import Session
 from agent.session.state import SessionState
 from agent.util.errors import log_fault
+from agent.util.signal import Latch
 from agent.worker import Worker
 from protocol import codes
 from protocol import events as ev
@@ -71,10 +72,9 @@ class SessionActor:
         self.user_id = row.user_id
         self.broadcaster = broadcaster
         self.stopping = False
-        self.ended = asyncio.Event()
+        self.ended = Latch()
         self.idle_since = time.monotonic()
-        self.ended_well = False
-        self.lost = False
+        self.ended_well = self.lost = False
         self.unanswered: list[PendingSubmission] = []
         self._inbox = Inbox()
         self._recorder = JournalRecorder(journal, loaded, quotas, parts.observer.appended, parts.spoken)

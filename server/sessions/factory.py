@@ -62,17 +62,28 @@ class SessionFactory(msgspec.Struct, frozen=True):
         )
 
 
-def make_rules(
-    settings: Settings,
-    models: Models,
-    secrets: KnownSecrets,
-    tools: ToolRouter,
-    refuse_work: Callable[[], SubmissionRefusal | None],
-    offered: Sequence[str],
-    instructions: str = "",
-) -> Rules:
-    """The rules of a session with these tools. `refuse_work`: why its owner may not start a turn; `offered`: the model names;
-    `instructions`: of its owner, for models."""
+class RulesFactory:
+    """Makes the rules of each session. `offered`: the model names. What is the same in all of them is made once."""
+
+    def __init__(self, settings: Settings, models: Models, secrets: KnownSecrets, offered: Sequence[str]) -> None:
+        self._secrets = secrets
+        self._common = _common_rules(settings, models, secrets, offered)
+
+    def make(
+        self, tools: ToolRouter, refuse_work: Callable[[], SubmissionRefusal | None], instructions: str = ""
+    ) -> Rules:
+        """The rules of a session with these tools. `refuse_work`: why its owner may not start a turn; `instructions`: of its
+        owner, for models."""
+        return msgspec.structs.replace(
+            self._common,
+            tools=tools,
+            refuse_work=refuse_work,
+            redactor=self._secrets.for_sessions,
+            system_prompt=_told(self._common.system_prompt, instructions),
+        )
+
+
+def _common_rules(settings: Settings, models: Models, secrets: KnownSecrets, offered: Sequence[str]) -> Rules:
     turn = settings.turn
 
     def refuse_model(name: str) -> str | None:
@@ -89,13 +100,12 @@ def make_rules(
         return wanted and not models.info(name).demo
 
     return Rules(
-        tools=tools,
+        tools=ToolRouter([]),
         context_limit=lambda name: models.info(name).context_limit,
         refuse_model=refuse_model,
-        refuse_work=refuse_work,
         redactor=secrets.for_sessions,
         policy=settings.policy.policy(),
-        system_prompt=_told(settings.model.system_prompt, instructions),
+        system_prompt=settings.model.system_prompt,
         turn=turn,
         limits=settings.sessions,
         default_model=offered[0] if offered else "",

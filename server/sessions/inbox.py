@@ -1,7 +1,7 @@
 """Inbox: what waits for a session's actor. Submissions, interrupts (they overtake submissions of others), and reports of the worker."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 import msgspec
 
@@ -162,9 +162,9 @@ class Inbox:
         if not len(self):
             self._wake.clear()
 
-    async def wait(self) -> None:
+    def wait(self) -> Coroutine[None, None, None]:
         """Wait until there is something that no taker of text has taken."""
-        await self._wake.wait()
+        return self._wake.wait()
 
     def drain(self) -> list[PendingSubmission | Input]:
         """Take all that waits. The order: reports, interrupts, submissions. Text that came before an interrupt is kept that way."""

@@ -63,6 +63,20 @@ class JournalRecorder:
     each append took, its retries included. `spoken`: the version of events that all servers know which may take the session over.
     """
 
+    __slots__ = (
+        "_journal",
+        "_lease",
+        "_on_append",
+        "_options",
+        "_other_options",
+        "_quotas",
+        "_snapshot_seq",
+        "_spoken",
+        "_texts",
+        "head",
+        "row",
+    )
+
     def __init__(
         self,
         journal: Journal,

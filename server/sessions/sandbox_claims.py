@@ -41,6 +41,8 @@ GIVE_BACK_S = 10.0
 class SessionClaims:
     """The claims of one session, in the journal (`agent.sandbox.claims.Claims`). Every call may raise `Unavailable`."""
 
+    __slots__ = ("_journal", "_session_id", "_user_id")
+
     def __init__(self, journal: Journal, session_id: str, user_id: str) -> None:
         self._journal = journal
         self._session_id = session_id

@@ -84,6 +84,8 @@ class StorageAccount:
 class SessionGrowth:
     """The growth of one session's files. Its commands share a workspace, so each of them sees what all of them add: the most counts."""
 
+    __slots__ = ("_counted", "_ended", "_quotas", "_running", "_user_id")
+
     def __init__(self, quotas: Quotas, user_id: str) -> None:
         self._quotas = quotas
         self._user_id = user_id
@@ -123,6 +125,8 @@ class SessionGrowth:
 
 class SessionStorage:
     """One session's part of the account; see `agent.sandbox.session_snapshots.SnapshotRoom`."""
+
+    __slots__ = ("_account", "_growth", "_quotas", "_room", "_row")
 
     def __init__(self, account: StorageAccount, quotas: Quotas, room: DiskRoom, row: SessionRow) -> None:
         self._account = account

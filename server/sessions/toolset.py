@@ -47,7 +47,7 @@ from server.journal.nodes.base import Nodes
 from server.sessions.nodes.given_servers import GivenServers
 from server.sessions.rows import load_options
 from server.sessions.sandbox_claims import SessionClaims
-from server.sessions.storage import StorageAccount
+from server.sessions.storage import SessionStorage, StorageAccount
 from server.sessions.workspaces import remove_workspace, snapshots_folder, workspace_folder
 from server.telemetry.secrets import KnownSecrets
 from server.util.checkout import checkout
@@ -92,6 +92,19 @@ def _new_key() -> bytes:
     return secrets.token_hex(KEY_BYTES).encode() + b"\n"
 
 
+def _open_store(files: Path, session_id: str, workspace: Workspace) -> SnapshotStore:
+    return SnapshotStore(snapshots_folder(files, session_id), workspace)
+
+
+def _shared_tools(settings: Settings) -> list[Tool]:
+    """The tools that know nothing of a session: one of each for all of them."""
+    timeout_s = settings.turn.tool_timeout_s
+    tools: list[Tool] = [PlanTool(settings.workspace), AskUserTool(timeout_s)]
+    if settings.research.enabled:
+        tools.append(ResearchTool(settings.research, settings.policy.policy(), timeout_s))
+    return tools
+
+
 class ToolsetFactory:
     """Makes the `ToolRouter` of each session that is activated, and removes the workspaces of deleted sessions.
 
@@ -107,6 +120,7 @@ class ToolsetFactory:
         self._web = WebClient(settings.web, executors)
         self._backend: SandboxBackend | None = None
         self._without_login = FilesOnlyBackend(settings.sandbox, NO_SHELL, executors.search)
+        self._shared_tools = _shared_tools(settings)
         elsewhere = settings.sandbox.kind in ("hub", "space")
         why_none = "the commands of this server run elsewhere (`sandbox.kind`): it has no project folders"
         self._files = settings.files_folder  # kept: it would be asked for six times a session
@@ -182,24 +196,27 @@ class ToolsetFactory:
         redactor = self._known_secrets.for_sessions
         disk = DiskExecutor(self._executors.disk, Holder(row.user_id, row.session_id), self._executors.walks)
         workspace = self.workspace(row)
-        sandbox, offer = self._sandbox(row, workspace, disk, hf_token)
+        storage = None if self._storage is None else self._storage.for_session(row)
+        sandbox, offer = self._sandbox(row, workspace, disk, storage, hf_token)
         cwd = load_options(row.options).cwd
         inside = self._sandbox_tools(sandbox, offer, disk.holder, cwd)
         snapshots = None
         if isinstance(sandbox, RemoteSandbox):
             inside = [PaidTool(tool, sandbox) for tool in inside]
         if self.saves_workspace(row, hf_token):
-            snapshots = self._snapshots(row, workspace, disk)
-        tools: list[Tool] = [PlanTool(self._settings.workspace), AskUserTool(turn.tool_timeout_s), *inside]
-        tools += [*self._web_tools(sandbox, disk.holder), *self._hub_tools(sandbox, hf_token, disk.holder)]
-        tools += self._research_tools()
+            open_store = partial(_open_store, self._files, row.session_id, workspace)
+            snapshots = SessionSnapshots(open_store, workspace, disk, storage)
+        tools = [*self._shared_tools, *inside, *self._web_tools(sandbox, disk.holder)]
+        tools += self._hub_tools(sandbox, hf_token, disk.holder)
         local = None if isinstance(sandbox, RemoteSandbox) else workspace.root
         reach = None  # of the operator's own choice; addresses that one of several users chose are checked
         if self._settings.auth.mode != "local":
             names = self._executors.names.of(disk.holder)
             reach = Reach(resolver(names), self._settings.web.allow_private_networks)
         saving = (
-            self._sandbox(row, workspace, disk, None)[0] if visiting and isinstance(sandbox, RemoteSandbox) else sandbox
+            self._sandbox(row, workspace, disk, storage, None)[0]
+            if visiting and isinstance(sandbox, RemoteSandbox)
+            else sandbox
         )
         mcp = self.mcp.for_session(row.user_id, hf_token, RESERVED_NAMES, saving.write, local, given, reach)
         return ToolRouter(
@@ -215,18 +232,17 @@ class ToolsetFactory:
             library=None if mcp is None else partial(mcp.library, redactor),
         )
 
-    def _snapshots(self, row: SessionRow, workspace: Workspace, disk: DiskExecutor) -> SessionSnapshots:
-        store = SnapshotStore(snapshots_folder(self._files, row.session_id), workspace)
-        room = None if self._storage is None else self._storage.for_session(row)
-        return SessionSnapshots(store, workspace, disk, room)
-
     def _sandbox(
-        self, row: SessionRow, workspace: Workspace, disk: DiskExecutor, hf_token: str | None
+        self,
+        row: SessionRow,
+        workspace: Workspace,
+        disk: DiskExecutor,
+        storage: SessionStorage | None,
+        hf_token: str | None,
     ) -> tuple[Sandbox, SandboxInfo]:
         """The session's sandbox, which starts at its first use, and what it offers."""
         backend = self._opened_backend
         assert self._journal is not None
-        storage = None if self._storage is None else self._storage.for_session(row)
         session = SandboxRequest(
             session_id=row.session_id,
             workspace=workspace,
@@ -242,7 +258,7 @@ class ToolsetFactory:
         offer = backend.offer
         says = offer.says if workspace.counted else f"{offer.says}. The workspace is the user's folder {workspace.root}"
         return SessionSandbox(
-            lambda: backend.create(session), says, network=offer.network, storage=storage, counts=workspace.counts
+            partial(backend.create, session), says, network=offer.network, storage=storage, counts=workspace.counts
         ), offer
 
     def _sandbox_tools(self, sandbox: Sandbox, offer: SandboxInfo, holder: Holder, cwd: str) -> list[Tool]:
@@ -269,12 +285,6 @@ class ToolsetFactory:
             return []
         hub = HubClient(settings.hub, self._hub_threads, hf_token, holder)
         return hub_tools(hub, sandbox, settings.turn.tool_timeout_s)
-
-    def _research_tools(self) -> list[Tool]:
-        settings = self._settings
-        if not settings.research.enabled:
-            return []
-        return [ResearchTool(settings.research, settings.policy.policy(), settings.turn.tool_timeout_s)]
 
     @property
     def _opened_backend(self) -> SandboxBackend:

@@ -31,6 +31,8 @@ class Tally(msgspec.Struct):
 class Observer:
     """Runs in its actor's task, so that the log context that it binds holds for the actor and its worker."""
 
+    __slots__ = ("_clock", "_context", "_metrics", "_model", "_span", "_spans", "_turn", "tracer")
+
     def __init__(
         self,
         metrics: Metrics,
@@ -44,8 +46,8 @@ class Observer:
         self._clock = clock
         self._turn: Tally | None = None
         self.tracer = tracer
-        self._spans = ExitStack()
         self._span: Span | None = None
+        self._spans: ExitStack | None = None  # while there is a span
 
     def begin(self, model: str, turn_id: str | None) -> None:
         """The actor's task runs. `turn_id`: of a turn that was under way when the session fell asleep."""
@@ -56,8 +58,9 @@ class Observer:
 
     def close(self) -> None:
         """The actor's task ends: so does the span of a turn that waits on."""
-        self._span = None
-        self._spans.close()
+        spans, self._spans, self._span = self._spans, None, None
+        if spans is not None:
+            spans.close()
 
     def appended(self, seconds: float) -> None:
         """Count an append that took this time."""
@@ -99,6 +102,7 @@ class Observer:
         self.close()
         self._turn = Tally(turn_id, self._clock())
         about = {"gen_ai.conversation.id": self._context.session, "holdfast.turn.id": turn_id}
+        self._spans = ExitStack()
         self._span = self._spans.enter_context(self.tracer.span("invoke_agent", "holdfast", about))
         log_context.bind(turn=turn_id)
 

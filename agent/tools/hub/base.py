@@ -20,6 +20,8 @@ LISTED_MAX = 200
 class HubTool(StructTool[A], Generic[A]):
     """Base of the tools that call the Hub."""
 
+    __slots__ = ("_hub",)
+
     def __init__(self, hub: HubClient) -> None:
         self._hub = hub
 

@@ -55,6 +55,8 @@ class InspectDataset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class DatasetTool(HubTool[InspectDataset]):
     """`hf_dataset`: shows what is in a dataset, without downloading it."""
 
+    __slots__ = ()
+
     name = "hf_dataset"
     description = (
         "Look into a dataset of the Hugging Face Hub without downloading it: its splits, its columns, some rows. Rows come "

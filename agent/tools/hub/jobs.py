@@ -49,6 +49,8 @@ POLL_S = 3.0
 class JobsTool(HubTool[Jobs]):
     """`hf_jobs`. `follow_max_s`: how long a call may follow logs, which is less than the call's own time limit."""
 
+    __slots__ = ("_follow_max_s",)
+
     name = "hf_jobs"
     description = (
         "Run programs on Hugging Face's hardware (Jobs), paid by the user's account. `run` streams the logs and waits for "
@@ -62,15 +64,6 @@ class JobsTool(HubTool[Jobs]):
     def __init__(self, hub: HubClient, follow_max_s: float) -> None:
         super().__init__(hub)
         self._follow_max_s = follow_max_s
-        self._operations: dict[Operation, Callable[[Jobs, ToolLog], Awaitable[ToolResult]]] = {
-            "run": self._run,
-            "schedule": self._schedule,
-            "ps": self._ps,
-            "scheduled": self._scheduled,
-            "hardware": self._hardware,
-            "inspect": self._inspect,
-            "logs": self._logs,
-        }
 
     def validate(self, arguments: Jobs) -> str | None:
         return job_arguments.validate(arguments)
@@ -79,7 +72,16 @@ class JobsTool(HubTool[Jobs]):
         return job_arguments.effects(arguments, self._hub.settings)
 
     async def execute(self, arguments: Jobs, log: ToolLog) -> ToolResult:
-        return await self._operations.get(arguments.operation, self._change)(arguments, log)
+        operations: dict[Operation, Callable[[Jobs, ToolLog], Awaitable[ToolResult]]] = {
+            "run": self._run,
+            "schedule": self._schedule,
+            "ps": self._ps,
+            "scheduled": self._scheduled,
+            "hardware": self._hardware,
+            "inspect": self._inspect,
+            "logs": self._logs,
+        }
+        return await operations.get(arguments.operation, self._change)(arguments, log)
 
     async def _run(self, arguments: Jobs, log: ToolLog) -> ToolResult:
         try:

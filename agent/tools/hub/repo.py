@@ -29,6 +29,8 @@ UPLOAD_TIMEOUT_S = 300.0
 class RepoTool(HubTool[Repo]):
     """`hf_repo`. `files`: the session's, from which `upload` reads."""
 
+    __slots__ = ("_files",)
+
     name = "hf_repo"
     description = (
         "Work with a repository of the Hugging Face Hub, a model, dataset or Space, with the user's own account: its files, "

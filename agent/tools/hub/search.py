@@ -47,6 +47,8 @@ class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class SearchTool(HubTool[Search]):
     """`hf_search`: lists the results, a line each."""
 
+    __slots__ = ()
+
     name = "hf_search"
     description = (
         "Search the Hugging Face Hub for models, datasets, Spaces or papers, with the user's own account where there is "

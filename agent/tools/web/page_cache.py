@@ -1,7 +1,5 @@
 """Page cache: keeps the long pages that a session fetched last, so that the rest of one needs no other fetch. Pure."""
 
-from collections import OrderedDict
-
 import msgspec
 
 
@@ -16,9 +14,11 @@ class Page(msgspec.Struct, frozen=True):
 class PageCache:
     """Pages by URL, at most `chars_max` code points of text in all. The oldest are dropped first."""
 
+    __slots__ = ("_chars", "_chars_max", "_pages")
+
     def __init__(self, chars_max: int) -> None:
         self._chars_max = chars_max
-        self._pages: OrderedDict[str, Page] = OrderedDict()
+        self._pages: dict[str, Page] = {}
         self._chars = 0
 
     def keep(self, url: str, page: Page) -> None:

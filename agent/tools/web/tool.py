@@ -124,7 +124,14 @@ def _load_network() -> None:
 class WebFetchTool(StructTool[WebFetch]):
     """`web_fetch`: shows a page as text, or saves it in the workspace."""
 
+    __slots__ = ("_cache", "_files", "_holder", "_limits", "_web")
+
     name = "web_fetch"
+    description = (
+        "Fetch a page from the public internet: HTML as Markdown, JSON and text as they are. A long page is shown in "
+        "pieces: the last line in brackets then says with which offset to go on. Files that are no text are saved "
+        "with save_as. No logins, no forms, no private addresses."
+    )
     arguments = WebFetch
     side_effects: str | None = "files saved from the web"
 
@@ -134,11 +141,6 @@ class WebFetchTool(StructTool[WebFetch]):
         self._files = files
         self._limits = limits
         self._cache = PageCache(KEPT_CHARS_MAX)
-        self.description = (
-            "Fetch a page from the public internet: HTML as Markdown, JSON and text as they are. A long page is shown in "
-            "pieces: the last line in brackets then says with which offset to go on. Files that are no text are saved "
-            "with save_as. No logins, no forms, no private addresses."
-        )
 
     def validate(self, arguments: WebFetch) -> str | None:
         try:

@@ -28,6 +28,8 @@ def media_type(start: bytes) -> str:
 class WorkspaceImages:
     """The images of one workspace, read anew each time: they may change."""
 
+    __slots__ = ("_disk", "_workspace")
+
     def __init__(self, workspace: Workspace, disk: DiskExecutor) -> None:
         self._workspace = workspace
         self._disk = disk

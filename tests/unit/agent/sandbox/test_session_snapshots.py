@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,7 @@ class Place:
         self.root = self.workspace.root
         os.close(self.workspace.make_root())
         disk = DiskExecutor(executors.disk, Holder("ann", "one"))
-        self.snapshots = SessionSnapshots(store(folder / "store", self.workspace), self.workspace, disk, room)
+        self.snapshots = SessionSnapshots(partial(store, folder / "store", self.workspace), self.workspace, disk, room)
 
 
 @asynccontextmanager

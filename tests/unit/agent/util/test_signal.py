@@ -1,8 +1,8 @@
-"""Signal: one task waits for a flag."""
+"""Signals: tasks wait for flags."""
 
 import asyncio
 
-from agent.util.signal import Signal
+from agent.util.signal import Latch, Signal
 from agent.util.tasks import TaskOwner
 
 
@@ -30,3 +30,16 @@ async def test_a_cancelled_wait_leaves_the_signal_for_the_next() -> None:
     await asyncio.wait([cancelled])
     signal.set()
     await signal.wait()
+
+
+async def test_a_latch_lets_all_that_wait_go_on_and_whoever_comes_later() -> None:
+    latch, tasks = Latch(), TaskOwner("test")
+    cancelled, *others = [tasks.start(latch.wait(), "wait") for _ in range(3)]
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    await asyncio.wait([cancelled])
+    assert not any(waiting.done() for waiting in others)
+    latch.set()
+    latch.set()
+    await asyncio.gather(*others)
+    await latch.wait()

@@ -11,7 +11,7 @@ from agent.tools import ToolRouter
 from server.config.auth import AuthSettings
 from server.config.model import ModelChoice
 from server.config.settings import Settings
-from server.sessions.factory import make_rules
+from server.sessions.factory import RulesFactory
 from server.telemetry.secrets import KnownSecrets
 
 Mode = Literal["local", "tokens"]
@@ -22,7 +22,7 @@ def titles(title_by_model: bool | None, name: str, **settings: str) -> bool:
     entries = [ModelEntry(name="openai/far", api_base="https://llm.example.org/v1")]
     chosen = Settings(turn=TurnSettings(title_by_model=title_by_model))
     models = Models(ModelSettings(**settings), Catalog(entries), configured=name)  # type: ignore[arg-type]  # texts
-    made = make_rules(chosen, models, KnownSecrets(chosen, {}), ToolRouter([]), lambda: None, [name])
+    made = RulesFactory(chosen, models, KnownSecrets(chosen, {}), [name]).make(ToolRouter([]), lambda: None)
     return made.makes_titles(name)
 
 
@@ -42,7 +42,8 @@ def test_models_prefixed_as_local_servers_make_no_titles_either_and_others_do() 
 def rules(mode: Mode, allow: bool | None) -> Rules:
     settings = Settings(auth=AuthSettings(mode=mode), model=ModelChoice(allow_other_models=allow))
     models = Models(ModelSettings(), Catalog([]))
-    return make_rules(settings, models, KnownSecrets(settings, {}), ToolRouter([]), lambda: None, ["openai/offered"])
+    factory = RulesFactory(settings, models, KnownSecrets(settings, {}), ["openai/offered"])
+    return factory.make(ToolRouter([]), lambda: None)
 
 
 @pytest.mark.parametrize("allow", [None, True, False])
