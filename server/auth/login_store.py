@@ -72,9 +72,10 @@ class SqliteLoginStore:
             self._db.execute(f"INSERT OR REPLACE INTO logins VALUES ({blanks})", msgspec.structs.astuple(login))
 
     def drop(self, login_ids: list[str]) -> None:
-        """Delete these logins. Raises `Unavailable`."""
+        """Delete these logins, with one commit. Raises `Unavailable`."""
+        ids = msgspec.json.encode(login_ids).decode()
         with _unavailable():
-            self._db.executemany("DELETE FROM logins WHERE login_id = ?", [(login_id,) for login_id in login_ids])
+            self._db.execute("DELETE FROM logins WHERE login_id IN (SELECT value FROM json_each(?))", (ids,))
 
     def close(self) -> None:
         """Close the file."""
