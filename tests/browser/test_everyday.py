@@ -294,7 +294,7 @@ async def test_words_messages_and_commands_are_reached(live: Live, tabs: Tabs) -
     await sought.press("Escape")
     await expect(chat.field).to_be_focused()
     await expect(sought).to_have_count(0)
-    await page.wait_for_function("!CSS.highlights.size")
+    await page.wait_for_function("() => !CSS.highlights.size")
     await scroller(chat).evaluate("(list) => { list.scrollTop = 0; }")
     await chat.rows.first.get_by_role("button", name="Link to this message").click()
     link = await page.evaluate("navigator.clipboard.readText()")

@@ -65,7 +65,7 @@ async def test_a_phone_is_told_by_the_service_worker_and_a_press_opens_the_sessi
         await page.evaluate(LEAVE, True)
         await chat.say("two")
         await expect(page).to_have_title("✓ one · Holdfast")
-        await page.wait_for_function("told.length")
+        await page.wait_for_function("() => told.length")
         assert await page.evaluate("told") == [["one", "The answer is complete.", told, told]]
         # The list marks it too, until it was looked at.
         await expect(chat.sessions).to_contain_text("new ·")

@@ -12,6 +12,7 @@ from tests.faults.process.process import Zygote
 from tests.support.application import settings_for
 from tests.support.live import listening
 from tests.support.models.scripted_model import text
+from tests.support.polling import eventually
 
 KEPT = """async () => {
   const names = await caches.keys();
@@ -35,7 +36,8 @@ async def test_the_page_opens_while_the_server_is_away_and_begins_once_it_is_bac
         await expect(chat.answers).to_have_text("Kept by the server.")
         address = page.url
         await page.evaluate("navigator.serviceWorker.ready")
-        await page.wait_for_function(f"({KEPT})().then((kept) => kept.length > 2)")
+        both = f"async () => (await ({KEPT})()).filter((url) => !url.startsWith('/static/')).length === 2"
+        await eventually(lambda: page.evaluate(both), "both pages to be kept")
         kept = await page.evaluate(KEPT)
         assert [url for url in kept if not url.startswith("/static/")] == ["/", f"/s/{'0' * 16}"]
         assert all("?v=" in url for url in kept if url.startswith("/static/")), kept
@@ -43,7 +45,8 @@ async def test_the_page_opens_while_the_server_is_away_and_begins_once_it_is_bac
         await page.evaluate(OUTDATE)
         await page.goto(f"{server.http}/")
         await expect(chat.sessions).to_have_count(1)
-        await page.wait_for_function(f"({KEPT})().then((now) => !now.includes('/static/page.js?v=older'))")
+        gone = f"async () => !(await ({KEPT})()).includes('/static/page.js?v=older')"
+        await eventually(lambda: page.evaluate(gone), "the other version to go")
         assert await page.evaluate(KEPT) == kept
         await server.kill()
         for away in (f"{server.http}/", address):
