@@ -3,10 +3,18 @@
 const MOST = 20;
 const KEY = "holdfast-page-loads";
 
-const times = Number(sessionStorage.getItem(KEY)) + 1;
-/** Whether the page is loaded again, and not too often by now. */
-export const again = times <= MOST;
-if (again) {
-  sessionStorage.setItem(KEY, String(times));
-  setTimeout(() => location.reload(), 300);
-} else sessionStorage.removeItem(KEY);
+/** Whether this load is not one too many. A browser that keeps nothing could not count them. */
+function counted() {
+  try {
+    const times = Number(sessionStorage.getItem(KEY)) + 1;
+    if (times <= MOST) sessionStorage.setItem(KEY, String(times));
+    else sessionStorage.removeItem(KEY);
+    return times <= MOST;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the page is loaded again. */
+export const again = counted();
+if (again) setTimeout(() => location.reload(), 300);

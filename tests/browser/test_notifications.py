@@ -34,12 +34,22 @@ PHONE = """
 window.away = false;
 window.told = [];
 Object.defineProperty(Document.prototype, "hidden", { get: () => window.away });
+const { requestAnimationFrame: ask } = window;
+window.requestAnimationFrame = (act) => {
+  if (window.leaves) leave(true);
+  return ask(function frame(at) { if (window.away) ask(frame); else act(at); });
+};
+window.leave = (away) => {
+  Object.assign(window, { away, leaves: false });
+  document.dispatchEvent(new Event("visibilitychange"));
+};
 window.Notification = class { constructor() { throw new TypeError("Illegal constructor"); } };
 Notification.permission = "granted";
 Notification.requestPermission = async () => "granted";
 ServiceWorkerRegistration.prototype.showNotification = async (title, { body, tag, data }) => told.push([title, body, tag, data]);
 """
-"""Chrome on Android has the class, and no notifications that a page makes. This browser can show none, and so remembers them."""
+"""Chrome on Android has the class, and no notifications that a page makes. This browser can show none, and so remembers them.
+A page that is not shown gets no frames; `leaves`: it is left when it waits for the next one."""
 LEAVE = "(away) => { window.away = away; document.dispatchEvent(new Event('visibilitychange')); }"
 PRESS = """(session) => {
   const notification = { data: session, close() {} };
@@ -62,14 +72,14 @@ async def test_a_phone_is_told_by_the_service_worker_and_a_press_opens_the_sessi
         await chat.idle()
         told = chat.session_id
         await page.evaluate("() => navigator.serviceWorker.ready.then(() => null)")
-        await page.evaluate(LEAVE, True)
+        await page.evaluate("() => void (leaves = true)")
         await chat.say("two")
         await expect(page).to_have_title("✓ one · Holdfast")
         await page.wait_for_function("() => told.length")
         assert await page.evaluate("told") == [["one", "The answer is complete.", told, told]]
         # The list marks it too, until it was looked at.
         await expect(chat.sessions).to_contain_text("new ·")
-        await page.evaluate(LEAVE, False)
+        await page.evaluate("leave(false)")
         await expect(chat.sessions).not_to_contain_text("new ·")
         await chat.button("New session").click()
         await expect(chat.line).to_contain_text("A session begins")

@@ -30,7 +30,10 @@ export class Pace {
   /** Let the page see what changed; `streamed`: nothing but what streams. */
   look(streamed = false) {
     this.#whole ||= !streamed;
-    if (this.#frame) return;
+    if (this.#frame && !document.hidden) return;
+    // The frame that was waited for when the page was left does not come.
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
     const wait = document.hidden ? HIDDEN_MS : this.#whole ? 0 : this.#lookedAt + this.#between - performance.now();
     if (wait > 0) {
       this.#later ??= setTimeout(document.hidden ? this.#now : this.#again, wait);

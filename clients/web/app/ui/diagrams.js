@@ -1,6 +1,6 @@
 // Diagrams: shows a block of mermaid as a picture, when somebody asks for it, in a frame that can reach neither the page nor the network.
 
-import { effect } from "@preact/signals";
+import { computed, effect } from "@preact/signals";
 import { settings } from "../state/settings.js";
 import { notify } from "../state/store.js";
 
@@ -31,8 +31,10 @@ function redraw() {
   for (const frame of document.querySelectorAll("iframe.diagram")) frame.replaceWith(frameIn(/** @type {Element} */ (frame.parentElement)));
 }
 darkness.addEventListener("change", redraw);
+/** The other settings are no reason to draw. */
+const theme = computed(() => settings.value.theme);
 effect(() => {
-  void settings.value.theme;
+  void theme.value;
   redraw();
 });
 
