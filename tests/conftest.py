@@ -5,14 +5,17 @@ import gc
 import ipaddress
 import os
 import re
+import signal
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+from pytest_timeout import Settings  # type: ignore[import-untyped]  # it has no types
 
 from agent.util.tasks import TaskOwner
 from tests.faults.harness.lengths import LONG, length
@@ -137,6 +140,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(
         key=lambda item: next((n for n, name in enumerate(folders) if item.nodeid.startswith(name)), len(folders))
     )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_timeout_set_timer(settings: Settings) -> Generator[None, object, object]:
+    """A test that runs into its timeout is told again until it ends.
+
+    The alarm raises its exception wherever it finds Python. In a callback of an event loop, which logs what is raised there, or in
+    a task that nobody awaits, that ends nothing, and the test would wait for ever for what does not come.
+    """
+    set_by = yield
+    if settings.method == "signal" and threading.current_thread() is threading.main_thread():
+        signal.setitimer(signal.ITIMER_REAL, settings.timeout, max(2.0, settings.timeout / 8))
+    return set_by
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """A timeout that ended a test is told no more: it would end pytest while that writes of it."""
+    if call.excinfo is not None and isinstance(call.excinfo.value, pytest.fail.Exception):
+        item.config.hook.pytest_timeout_cancel_timer(item=item)
 
 
 @pytest.fixture(scope="session")
