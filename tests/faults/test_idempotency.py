@@ -114,8 +114,8 @@ async def test_a_submission_sent_again_is_not_done_again(
 @pytest.mark.parametrize(
     ("manner", "kind"),
     [
-        *((killed_after_its_ack, kind) for kind in few(KINDS, 2)),
-        *((stopped_after_its_ack, kind) for kind in few(KINDS)),
+        *((killed_after_its_ack, kind) for kind in few(KINDS)),
+        *((stopped_after_its_ack, kind) for kind in few(KINDS, 4)),
     ],
     ids=lambda case: case if isinstance(case, str) else case.__name__,
 )

@@ -30,6 +30,7 @@ async def test_a_change_is_a_diff_with_its_counts(tabs: Tabs, tmp_path: Path) ->
         await at.at_rest()
 
 
+@in_the_long_form
 async def test_an_edit_that_failed_counts_no_lines(tabs: Tabs, tmp_path: Path) -> None:
     edit = Call("edit", {"path": "a.py", "old_string": "return 1", "new_string": "return 2"})
     async with scene(tabs, tmp_path, [calls(edit), text("There is no such file.")], settings=FREELY) as at:
