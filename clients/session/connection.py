@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.frames import CloseCode
 from websockets.http11 import Response
 from websockets.typing import Subprotocol
 
@@ -84,9 +85,17 @@ def read_denial(response: Response) -> Denied:
 
 
 def close_of(closed: ConnectionClosed) -> tuple[int | None, str]:
-    """Code and reason of the side that closed first; no code where the connection was cut."""
-    first = closed.sent if closed.rcvd is None or closed.rcvd_then_sent is False else closed.rcvd
-    return (None, "the connection was cut") if first is None else (int(first.code), first.reason)
+    """Code and reason of the side that closed first; no code where the connection was cut, or what came was no websocket any more:
+    a proxy that reloads may write into the middle of a frame.
+    """
+    first, ours = closed.rcvd, closed.rcvd is None or closed.rcvd_then_sent is False
+    if ours:
+        first = closed.sent
+    if first is None:
+        return None, "the connection was cut"
+    if ours and first.code == CloseCode.PROTOCOL_ERROR:
+        return None, f"what came was damaged: {first.reason}"
+    return int(first.code), first.reason
 
 
 class _Body(msgspec.Struct):

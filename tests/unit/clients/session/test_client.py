@@ -77,6 +77,23 @@ async def test_the_client_resumes_with_its_position_and_misses_nothing() -> None
     assert seqs(items)[-1] == len(EVENTS)
 
 
+async def test_a_stream_that_was_damaged_on_the_way_is_a_cut() -> None:
+    async def damaged(connection: ServerConnection) -> None:
+        await send(connection, *JOURNAL.hello(None, 2))
+        connection.transport.write(b"\x88\x80\0\0\0\0")  # a frame that is masked, which servers do not send
+        await connection.wait_closed()
+
+    async with (
+        standing_in(damaged, then_close(1000, *JOURNAL.hello(("e1", 2), 4))) as server,
+        client_of(server.url) as client,
+    ):
+        items = await all_of(client)
+        assert [item.why for item in items if isinstance(item, Reconnecting)] == [
+            "what came was damaged: incorrect masking"
+        ]
+        assert seqs(items) == [3, 4]
+
+
 async def test_a_gap_is_reported_and_repaired() -> None:
     async with standing_in(
         until_left(*JOURNAL.hello(None, 2), EVENTS[4]),
