@@ -5,6 +5,7 @@ its length in 8 bytes. FILE_SECRET is what their references begin with. Exit cod
 no message. It imports nothing of the project beside, so that it starts soon; MESSAGES_FILE is `messages.py`.
 """
 
+import gc
 import os
 import resource
 import runpy
@@ -45,6 +46,7 @@ def main() -> int:
     ):
         resource.setrlimit(what, (most, most))
     os.nice(10)
+    gc.disable()  # all that it makes stays until it ends
     messages = runpy.run_path(sys.argv[1])
     try:
         message = messages["bounded_message"](sys.stdin.buffer.read())
