@@ -254,7 +254,8 @@ async def test_settings_hold_and_who_looks_away_is_told(live: Live, tabs: Tabs) 
     await chat.field.press("Control+Enter")
     await expect(page).to_have_title("✓ echo one · Holdfast")
     await expect(page.locator("link[rel=icon]")).to_have_attribute("href", re.compile("icon-done.svg"))
-    assert await page.evaluate("notified") == ["echo one: The answer is complete."]
+    notified = await page.evaluate("notified")  # of sessions of other tests too, if something ends there now
+    assert notified.count("echo one: The answer is complete.") == 1
     await page.evaluate(LEAVE, False)
     await expect(page).to_have_title("echo one · Holdfast")
 
