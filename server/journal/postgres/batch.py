@@ -104,7 +104,6 @@ _WHOLE = f"""
     )
     {_STORED}
 """
-
 """Rows that other servers lock too are locked in one order: of sessions by `send`, of spending here. Two that lock them in another order each
 wait for the other, for a second, until the database ends one.
 """
