@@ -70,7 +70,9 @@ async def done(talker: Client, submission_id: str, *, stops: bool) -> None:
 
 
 def goes_on(view: View) -> bool:
-    return bool(view.turn_id or view.queued) and not view.pending_approval and not hangs(view)
+    """Whether more comes by itself. What is said to a question takes its place: then the turn goes on."""
+    waits = bool(view.pending_approval) and not view.queued
+    return bool(view.turn_id or view.queued) and not waits and not hangs(view)
 
 
 def hangs(view: View) -> bool:
