@@ -1,7 +1,6 @@
 """Lost servers, counted: one of two is killed or paused again and again, in the middle of answers and tools; nothing seen is lost."""
 
 import contextlib
-import re
 import signal
 from pathlib import Path
 
@@ -12,14 +11,13 @@ from protocol import events as ev
 from protocol.content import UserMessage
 from protocol.submissions import UserInput
 from tests.faults.harness.lengths import in_the_long_form
-from tests.faults.process.process import ServerProcess, Zygote
+from tests.faults.harness.node_counts import COUNTED, counts
+from tests.faults.process.process import Zygote
 from tests.faults.storage.test_nodes import same_at, servers
 from tests.support.live import DONE, Address, Client, client
 from tests.support.models.scripted_model import Answer, Call, Hang, Request, ScriptedModel, Text, calls, stream, text
-from tests.support.network.http_client import http_client
 
 ROUNDS = 15
-COUNTED = ("takeovers", "fenced", "declared_dead")
 
 
 def answer(request: Request) -> Answer:
@@ -33,14 +31,6 @@ def answer(request: Request) -> Answer:
     if asked.startswith("tell "):
         return stream(Text("Once upon"), Text(" a time"), Hang())
     return text("They lived.")
-
-
-async def counts(server: ServerProcess) -> dict[str, int]:
-    """What it has counted since its start."""
-    async with http_client(base_url=server.http) as http:
-        told = (await http.get("/metrics")).text
-    found = {name: re.search(rf"^holdfast_{name}_total (\S+)$", told, re.MULTILINE) for name in COUNTED}
-    return {name: int(float(match[1])) for name, match in found.items() if match is not None}
 
 
 @in_the_long_form

@@ -13,6 +13,7 @@ import pytest
 from clients.prove.trace import Done
 from protocol.content import ToolMessage
 from tests.faults.harness.lengths import in_the_long_form
+from tests.faults.harness.node_counts import count
 from tests.faults.harness.watched import Watched
 from tests.faults.process.process import ServerProcess, Zygote
 from tests.faults.storage.test_lost_servers import answer
@@ -47,7 +48,8 @@ async def test_a_failover_to_a_synchronous_standby_loses_nothing_that_was_seen_a
 ) -> None:
     for number in range(ROUNDS):
         async with on_two_databases(zygote, tmp_path / str(number)) as (primary, standby, nodes):
-            tally["events seen over failovers"] += await to_one_in_step(primary, standby, nodes, number)
+            told = await to_one_in_step(primary, standby, nodes, number)
+            await count(tally, "failovers to a synchronous standby", Databases(standby.url), "work", *told)
             tally["failovers to a synchronous standby"] += 1
     ran = sorted(int(line) for file in tmp_path.rglob("ran") for line in file.read_text().split())
     assert ran == list(range(ROUNDS))
@@ -56,8 +58,8 @@ async def test_a_failover_to_a_synchronous_standby_loses_nothing_that_was_seen_a
 
 async def to_one_in_step(
     primary: PostgresServer, standby: PostgresServer, nodes: list[ServerProcess], number: int
-) -> int:
-    """How many events were seen; all of them are there."""
+) -> tuple[Watched, Watched]:
+    """Two sessions that went on, which are to be checked."""
     databases = Databases(primary.url)
     databases.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
     databases.execute("SELECT pg_reload_conf()")
@@ -81,7 +83,7 @@ async def to_one_in_step(
         await runner.until_at_rest(at)
     (call,) = [one for one in runner.followers[0].view.messages if isinstance(one, ToolMessage)]
     assert call.state == "outcome_unknown"
-    return sum([await one.check(Databases(standby.url), "work") for one in (teller, runner)])
+    return teller, runner
 
 
 async def test_after_a_failover_to_a_standby_that_lagged_every_client_is_told_and_all_see_the_same(
@@ -89,12 +91,13 @@ async def test_after_a_failover_to_a_standby_that_lagged_every_client_is_told_an
 ) -> None:
     for number in range(ROUNDS):
         async with on_two_databases(zygote, tmp_path / str(number)) as (primary, standby, nodes):
-            await to_one_that_lagged(primary, standby, nodes)
+            told = await to_one_that_lagged(primary, standby, nodes)
+            await count(tally, "failovers to a standby that lagged", Databases(standby.url), "work", told)
             tally["failovers to a standby that lagged"] += 1
 
 
-async def to_one_that_lagged(primary: PostgresServer, standby: PostgresServer, nodes: list[ServerProcess]) -> None:
-    """The second answer is lost with the primary."""
+async def to_one_that_lagged(primary: PostgresServer, standby: PostgresServer, nodes: list[ServerProcess]) -> Watched:
+    """The second answer is lost with the primary; the session, which is to be checked."""
     watched, here, there = Watched(*nodes), Databases(primary.url), Databases(standby.url)
     await watched.begin(at=0)
     await watched.say(0, "hello")
@@ -117,4 +120,4 @@ async def to_one_that_lagged(primary: PostgresServer, standby: PostgresServer, n
     await watched.say(0, "where were we?")
     for at in (0, 1):
         await watched.until_seen(at, "They lived.", "They lived.")
-    assert await watched.check(there, "work")
+    return watched

@@ -15,10 +15,10 @@ from protocol import codec
 from tests.faults.harness.clocks import wrong_by
 from tests.faults.harness.driver import KILLED
 from tests.faults.harness.lengths import in_the_long_form
+from tests.faults.harness.node_counts import count
 from tests.faults.harness.order import Failpoint, When
 from tests.faults.harness.watched import Watched
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.faults.storage.test_lost_servers import counts
 from tests.faults.storage.test_nodes import ON_A_TEST_SERVER, node
 from tests.support.models.scripted_model import Answer, Call, Hang, Request, ScriptedModel, Text, calls, stream, text
 from tests.support.postgres.databases import Databases
@@ -56,16 +56,6 @@ def name_of(database: str) -> str:
     return database.rpartition("/")[2].partition("?")[0]
 
 
-async def count(tally: Counter[str], session: Watched, postgres: Databases, database: str) -> None:
-    """Count what was seen, all of which is there, and what the servers did that live."""
-    for node_here in {id(one): one for one in session.nodes}.values():
-        for name, number in (await counts(node_here)).items():
-            tally[f"{name} at servers that lived"] += number
-    seen = await session.check(postgres, name_of(database))
-    assert seen
-    tally["events seen around kills"] += seen
-
-
 @BOTH
 async def test_at_any_append_another_node_goes_on_and_no_tool_runs_twice(
     zygote: Zygote, tmp_path: Path, postgres: Databases, database: str, when: When, tally: Counter[str]
@@ -86,10 +76,10 @@ async def test_at_any_append_another_node_goes_on_and_no_tool_runs_twice(
                 await a.start()
                 await session.come_back(0)
             tally["kills at appends"] += dies
-            await count(tally, session, postgres, database)
+            await count(tally, "kills", postgres, name_of(database), session)
         ran = [line for file in (tmp_path / str(at)).rglob("ran") for line in file.read_text().split()]
         assert len(ran) <= 1
-        tally["tools around kills, each run once at most"] += len(ran)
+        tally["tools over kills, each run once at most"] += len(ran)
         at += dies
     assert at > FEWEST
 
@@ -119,7 +109,7 @@ async def test_a_node_that_is_lost_while_it_takes_over_is_followed_by_a_third(
         await session.say(1, "hello")
         for at in (0, 1):
             await session.until_seen(at, "Once upon", "They lived.")
-        await count(tally, session, postgres, database)
+        await count(tally, "kills", postgres, name_of(database), session)
 
 
 @BOTH
@@ -140,7 +130,7 @@ async def test_a_node_that_is_lost_while_it_gives_a_session_back_is_followed_by_
         await session.until_seen(1, "They lived.", "They lived.")
         await a.start()
         await session.come_back(0)
-        await count(tally, session, postgres, database)
+        await count(tally, "kills", postgres, name_of(database), session)
 
 
 @pytest.mark.parametrize("seconds", [86_400, -86_400], ids=["ahead", "behind"])
@@ -172,4 +162,4 @@ async def test_a_node_whose_clock_is_wrong_by_a_day_owns_no_longer_and_no_shorte
         await session.say(0, "there?")
         for at in (0, 1):
             await session.until_at_rest(at)
-        await count(tally, session, postgres, database)
+        await count(tally, "kills", postgres, name_of(database), session)

@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,7 @@ from protocol import events as ev
 from protocol.submissions import Interrupt
 from tests.faults.harness.follower import Follower
 from tests.faults.harness.lengths import in_the_long_form
+from tests.faults.harness.node_counts import count
 from tests.faults.harness.watched import Watched, texts
 from tests.faults.process.disks import fill, small_disk
 from tests.faults.process.process import ServerProcess, Zygote
@@ -58,6 +60,7 @@ async def test_a_node_that_is_cut_off_one_way_or_both_loses_its_sessions_and_not
     tcp_server: PostgresServer,
     tcp_database: str,
     how: Direction | Literal["both ways", "reset"],
+    tally: Counter[str],
 ) -> None:
     async with first_by_proxy(zygote, tmp_path, tcp_server, tcp_database) as (proxy, session):
         await session.begin(at=0)
@@ -77,12 +80,13 @@ async def test_a_node_that_is_cut_off_one_way_or_both_loses_its_sessions_and_not
         await session.say(0, "back?")
         for at in (0, 1):
             await session.until_seen(at, "Once upon", "They lived.", "They lived.")
-        assert await session.check(Databases(tcp_server.url), tcp_database)
+        tally["cuts from the database"] += 1
+        await count(tally, "cuts from the database", Databases(tcp_server.url), tcp_database, session)
 
 
 @in_the_long_form
 async def test_a_node_whose_database_is_slow_keeps_its_sessions(
-    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str
+    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, tally: Counter[str]
 ) -> None:
     async with first_by_proxy(zygote, tmp_path, tcp_server, tcp_database) as (proxy, session):
         await session.begin(at=0)
@@ -95,14 +99,21 @@ async def test_a_node_whose_database_is_slow_keeps_its_sessions(
         for at in (0, 1):
             await session.until_seen(at, "Once upon", *["They lived."] * SAID)
             assert [one.reason for one in ends(session.followers[at])] == ["user"]
-        assert await session.check(Databases(tcp_server.url), tcp_database)
+        tally["slow databases"] += 1
+        await count(tally, "slow databases", Databases(tcp_server.url), tcp_database, session)
 
 
 @in_the_long_form
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["fast", "immediate"])
 @pytest.mark.parametrize("longer", [False, True], ids=["shorter", "longer"])
 async def test_a_database_that_stops_ends_turns_if_it_is_away_for_longer_than_the_lease(
-    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, how: signal.Signals, longer: bool
+    zygote: Zygote,
+    tmp_path: Path,
+    tcp_server: PostgresServer,
+    tcp_database: str,
+    how: signal.Signals,
+    longer: bool,
+    tally: Counter[str],
 ) -> None:
     urls = tcp_server.url_of(tcp_database), tcp_server.url_of(tcp_database)
     async with ScriptedModel(answer, allow_complaints=True) as model, servers(zygote, tmp_path, urls, model) as nodes:
@@ -128,12 +139,13 @@ async def test_a_database_that_stops_ends_turns_if_it_is_away_for_longer_than_th
         for at in (0, 1):
             await session.until_at_rest(at)
             assert texts(session.followers[at].view)[0] == "Once upon"
-        assert await session.check(Databases(tcp_server.url), tcp_database)
+        tally["stops of the database"] += 1
+        await count(tally, "stops of the database", Databases(tcp_server.url), tcp_database, session)
 
 
 @in_the_long_form
 async def test_a_primary_that_becomes_read_only_ends_turns_and_all_goes_on_once_it_can_be_written(
-    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str
+    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, tally: Counter[str]
 ) -> None:
     databases = Databases(tcp_server.url)
     urls = tcp_server.url_of(tcp_database), tcp_server.url_of(tcp_database)
@@ -154,7 +166,8 @@ async def test_a_primary_that_becomes_read_only_ends_turns_and_all_goes_on_once_
         for at in (0, 1):
             await session.until_seen(at, "Once upon", "They lived.")
             assert [one.reason for one in ends(session.followers[at])] == ["restart"]
-        assert await session.check(databases, tcp_database)
+        tally["databases that could only be read"] += 1
+        await count(tally, "databases that could only be read", databases, tcp_database, session)
 
 
 async def ready(node: ServerProcess, status: int) -> bool:
@@ -170,7 +183,7 @@ def ends(follower: Follower) -> list[ev.Interrupted]:
 
 @pytest.mark.parametrize("how", ["half open", pytest.param("cut", marks=in_the_long_form)])
 async def test_a_node_whose_listening_connection_is_half_open_or_cut_misses_nothing_and_listens_anew(
-    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, how: str
+    zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, how: str, tally: Counter[str]
 ) -> None:
     databases = Databases(tcp_server.url)
     async with first_by_proxy(zygote, tmp_path, tcp_server, tcp_database) as (proxy, session):
@@ -189,11 +202,12 @@ async def test_a_node_whose_listening_connection_is_half_open_or_cut_misses_noth
         await eventually(
             lambda: databases.execute(LISTENS, tcp_database) not in ([], [(port,)]), "another listening connection"
         )
-        assert await session.check(databases, tcp_database)
+        tally["cuts of what one listens on"] += 1
+        await count(tally, "cuts of what one listens on", databases, tcp_database, session)
 
 
 async def test_while_the_databases_disk_is_full_submissions_are_refused_and_afterwards_all_goes_on(
-    zygote: Zygote, tmp_path: Path
+    zygote: Zygote, tmp_path: Path, tally: Counter[str]
 ) -> None:
     with small_database() as (server, ballast):
         databases = Databases(server.url)
@@ -217,7 +231,8 @@ async def test_while_the_databases_disk_is_full_submissions_are_refused_and_afte
             await watched.say(1, large)
             for at in (0, 1):
                 await watched.until_seen(at, "They lived.", "They lived.")
-            assert await watched.check(databases, name)
+            tally["full disks of the database"] += 1
+            await count(tally, "full disks of the database", databases, name, watched)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ import pytest
 
 from protocol import events as ev
 from tests.faults.harness.lengths import length
+from tests.faults.harness.node_counts import count_acts
 from tests.faults.process.process import Zygote
 from tests.faults.storage.test_nodes import servers
 from tests.faults.test_drain import busy, check, talkers
@@ -33,6 +34,7 @@ async def test_over_a_rolling_restart_no_client_is_refused_and_all_turns_go_to_t
                 for server in made:
                     for talker in there:
                         await talker.plain.until_live()
+                    await count_acts(tally, "rolling restarts", server)
                     assert await server.terminate() == 0
                     await server.start()
                     tally["servers restarted under load"] += 1
@@ -41,6 +43,8 @@ async def test_over_a_rolling_restart_no_client_is_refused_and_all_turns_go_to_t
             assert talker.plain.denials == [] and talker.plain.unreachable == 0
             assert {code for code, _ in talker.plain.endings} <= {1001}
             assert not [event for event in talker.plain.events if isinstance(event, ev.Interrupted | ev.ErrorEvent)]
+            tally["events seen over rolling restarts"] += len(talker.plain.events)
+        await count_acts(tally, "rolling restarts", *made)
         assert balancer.refused == 0
         assert sum(len(talker.plain.endings) for talker in there) >= len(there)
         assert not any("Traceback" in server.stderr for server in made)

@@ -1,7 +1,8 @@
-"""Moves, properties: wherever a session runs at each step of any conversation, clients at both servers see the same, byte for byte."""
+"""Moves: wherever a session runs at each step of any conversation, clients at both servers see the same, byte for byte."""
 
 import contextlib
 import random
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ from tests.unit.server.sessions.nodes.two import two
 
 CONVERSATIONS = length(2, 40)
 STEPS = 10
+MANY = {"awake_max": 1_000, "awake_max_per_user": 1_000}
+"""Many conversations end in the middle of a turn, which goes on."""
 
 
 def answer(request: Request) -> Answer:
@@ -86,27 +89,29 @@ async def level(one: Client, other: Client) -> None:
     assert same_view(one.view, other.view)
 
 
-async def move(servers: tuple[Live, Live], session_id: str, view: View) -> None:
-    """Let the other server run it, unless a turn does."""
+async def move(servers: tuple[Live, Live], session_id: str, view: View) -> bool:
+    """Let the other server run it, unless a turn does. Whether that does now."""
     runs, other = servers if servers[0].manager.registry.get(session_id) is not None else servers[::-1]
     actor = runs.manager.registry.get(session_id)
-    if actor is not None and not hangs(view):
-        await eventually(lambda: actor.may_restart)
-        await runs.manager.registry.end(actor)
-        async with other.manager.registry.activated(session_id):
-            assert runs.manager.registry.get(session_id) is None
+    if actor is None or hangs(view):
+        return False
+    await eventually(lambda: actor.may_restart)
+    await runs.manager.registry.end(actor)
+    async with other.manager.registry.activated(session_id):
+        assert runs.manager.registry.get(session_id) is None
+    return True
 
 
 @pytest.mark.timeout(length(120, 900))
 async def test_wherever_a_session_runs_at_each_step_all_clients_at_both_servers_see_the_same(
-    tmp_path: Path, database: str
+    tmp_path: Path, database: str, tally: Counter[str]
 ) -> None:
     seed = fresh_seed()
     print(f"HOLDFAST_FAULTS_SEED={seed}")
     by = random.Random(seed)
     async with (
         ScriptedModel(answer, allow_complaints=True) as model,
-        two(tmp_path, database, model, policy=ASKS_TO_WRITE) as servers,
+        two(tmp_path, database, model, policy=ASKS_TO_WRITE, sessions=MANY) as servers,
     ):
         for _ in range(CONVERSATIONS):
             async with contextlib.AsyncExitStack() as sockets:
@@ -120,7 +125,7 @@ async def test_wherever_a_session_runs_at_each_step_all_clients_at_both_servers_
                     await who.send(submission)
                     await done(who, f"s{number}", stops=isinstance(submission, Interrupt))
                     await level(first, second)
-                    await move(servers, session_id, who.view)
+                    tally["moves to the other server"] += await move(servers, session_id, who.view)
                 for live in servers:
                     queries: list[dict[str, Any]] = [{}, {"after": 0}]
                     for query in queries:
@@ -128,3 +133,4 @@ async def test_wherever_a_session_runs_at_each_step_all_clients_at_both_servers_
                         await late.synced()
                         late.view.model = first.view.model
                         await level(first, late)
+                tally["events seen over moves by clients that see the same"] += first.view.seq
