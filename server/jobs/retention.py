@@ -9,6 +9,7 @@ from server.journal.base import JournalError
 from server.sessions.errors import SessionNotFound
 from server.sessions.manager import SessionManager
 from server.sessions.nodes.followed import TOLD_EACH_S
+from server.sessions.nodes.ownership import Moment
 from server.util.clock import rfc3339
 
 log = logging.getLogger("holdfast.retention")
@@ -22,6 +23,10 @@ DAY_S = 86_400.0
 EMPTY_S = 1_800.0
 """Sessions in which nothing was ever said, without a title and files, and not listed apart, are deleted so long after their last socket: nobody misses one, and
 each page and editor that is opened may make one. A machine that sleeps for a moment finds its own again."""
+
+SETTLED_S = EMPTY_S + 2 * TOLD_EACH_S
+"""How long one of several servers has been the first before it deletes a session. The one before may have told nobody of its sockets, as older versions did: by then
+their clients have come back elsewhere, or have been away for as long as an empty session waits for them."""
 
 TOMBSTONE_DAYS = 30.0
 """How long a deleted session is remembered. A client that comes back or sends again until then learns that the session was
@@ -40,6 +45,7 @@ class Retention:
         self._after_s = after_days * DAY_S
         self._empty_after_s = empty_after_s
         self._every_s = every_s
+        self._first: tuple[Moment, datetime] | None = None  # of several servers: as which it was first, and since when
         self._left: dict[str, datetime] = {}  # empty sessions without sockets, by when they were first seen so
         self._tasks = TaskOwner("retention")
 
@@ -54,6 +60,8 @@ class Retention:
     async def sweep(self, now: datetime) -> int:
         """Delete one batch; returns the number deleted. A session with sockets, or that a server runs, is left alone. Raises `JournalError`."""
         deleted = 0
+        if not self._settled(now):
+            return 0
         old = await self._unused(
             await self._manager.journal.stale(self._before(now, self._after_s), "", READ_AT_ONCE), 0.0
         )
@@ -71,6 +79,15 @@ class Retention:
         if deleted:
             log.info("retention deleted %d sessions", deleted)
         return deleted
+
+    def _settled(self, now: datetime) -> bool:
+        """Whether this server is alone, or the first of several and has been for `SETTLED_S`."""
+        ownership = self._manager.registry.ownership
+        if self._manager.registry.services.nodes is None or not ownership.is_first:
+            return ownership.is_first
+        if self._first is None or self._first[0] != ownership.moment:
+            self._first = (ownership.moment, now)
+        return self._first[1] <= now - timedelta(seconds=SETTLED_S)
 
     async def _unused(self, session_ids: list[str], for_s: float) -> list[str]:
         """Those of these sessions that have no sockets, nor had any at one of several servers for so long."""

@@ -10,9 +10,10 @@ from agent.util.executors import Executors
 from protocol import events as ev
 from protocol.submissions import UserInput
 from server.jobs.left_files import LeftFiles
-from server.jobs.retention import Retention
+from server.jobs.retention import SETTLED_S, Retention
 from server.journal.base import SessionRow
 from server.journal.nodes.base import OwnedElsewhere
+from server.journal.postgres.nodes.nodes import PostgresNodes
 from server.sessions.workspaces import snapshots_folder, workspace_folder
 from tests.support.live import Live, client
 from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, stream
@@ -44,8 +45,8 @@ async def test_a_session_that_another_server_runs_is_neither_exported_nor_delete
             await talker.send(UserInput(text="hello"))
             await talker.until_type(ev.TurnComplete)
             session_id = talker.ready.session_id
-        old = Retention(a.manager, after_days=1, empty_after_s=0)
-        not_first = Retention(b.manager, after_days=1, empty_after_s=0)
+        old = await settled(a, after_days=1)
+        not_first = await settled(b, after_days=1)
         assert await a.manager.journal.unexported(1) == []
         assert await old.sweep(datetime.now(UTC) + LATER) == 0
         await sleep_now(b, session_id)
@@ -54,6 +55,13 @@ async def test_a_session_that_another_server_runs_is_neither_exported_nor_delete
         assert await old.sweep(datetime.now(UTC) + LATER) == 0, "it had a socket there a moment ago"
         long_ago(database)
         assert await old.sweep(datetime.now(UTC) + LATER) == 1
+
+
+async def settled(live: Live, after_days: float) -> Retention:
+    """Of a server that has been the first for as long as it waits before it deletes, if it is."""
+    retention = Retention(live.manager, after_days=after_days)
+    assert await retention.sweep(datetime.now(UTC) - timedelta(seconds=SETTLED_S)) == 0
+    return retention
 
 
 def long_ago(database: str) -> None:
@@ -77,7 +85,7 @@ async def test_an_empty_session_is_deleted_half_an_hour_after_its_last_socket_at
     later = datetime.now(UTC) + timedelta(hours=1)
     async with two(tmp_path, database, lease_s=LEASE_S) as (a, b):
         await eventually(lambda: a.manager.registry.ownership.is_first)
-        retention = Retention(a.manager, after_days=0)
+        retention = await settled(a, after_days=0)
         async with client(b) as talker:
             session_id = (await talker.synced()).ready.session_id
             await sleep_now(b, session_id)
@@ -91,6 +99,25 @@ async def test_an_empty_session_is_deleted_half_an_hour_after_its_last_socket_at
             assert await retention.sweep(later) == 0
         long_ago(database)
         assert await retention.sweep(later) == 1
+
+
+async def test_a_server_that_becomes_the_first_deletes_nothing_until_clients_of_the_one_before_are_back(
+    tmp_path: Path, database: str
+) -> None:
+    """An older one, which is replaced, told nobody of its sockets."""
+    async with two(tmp_path, database) as (a, b):
+        session_id = await b.manager.create_session("local")
+        await sleep_now(b, session_id)
+        long_ago(database)
+        retention = Retention(a.manager, after_days=0)
+        at = datetime.now(UTC) + timedelta(hours=2)
+        assert await retention.sweep(at) == 0, "it does not know yet that it is the first"
+        nodes = a.manager.registry.services.nodes
+        assert isinstance(nodes, PostgresNodes)
+        nodes._first = nodes.number  # as the next beat would find
+        assert await retention.sweep(at) == 0
+        assert await retention.sweep(at + timedelta(seconds=SETTLED_S - 1)) == 0
+        assert await retention.sweep(at + timedelta(seconds=SETTLED_S)) == 1
 
 
 async def test_nobody_takes_a_session_while_a_duty_holds_it(tmp_path: Path, database: str) -> None:
