@@ -208,7 +208,10 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         watch_nodes(parts.metrics, nodes.counts, lambda: manager.active_session_count, lambda: nodes.beat_age_s)
         own = fingerprints(settings)
         told = msgspec.json.encode(own)
-        nodes.report(lambda: Load(manager.active_session_count, len(parts.sockets), told))
+        most = settings.sessions.awake_max
+        nodes.report(
+            lambda: Load(manager.active_session_count, len(parts.sockets), told, _room(manager.registry, most))
+        )
         for node in await nodes.everybody():
             if node.state == "alive" and (groups := differing(own, node.settings)):
                 log.warning("settings here are not those of %s: %s", node.name, ", ".join(groups))
@@ -222,6 +225,11 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
         search.start()
     forker = Forker(manager, storage, files, settings.workspace, parts.executors.walks)
     return RunningServer(manager, authenticator, users, observers, parts.sockets, storage, forker, search)
+
+
+def _room(registry: SessionRegistry, awake_max: int) -> int:
+    """How many more sessions could be woken. One that may sleep makes room."""
+    return awake_max - registry.count + sum(actor.may_sleep for actor in registry.all())
 
 
 async def _load_later(parts: Parts) -> None:

@@ -41,6 +41,9 @@ class Nodes(Protocol):
     async def others_stay(self) -> bool:
         """Whether another node lives that is not about to stop: it can go on with what this one runs. Raises `JournalError`."""
 
+    async def room_elsewhere(self) -> bool:
+        """Whether another node, which lives and is not about to stop, could wake a session, as of its last beat. Raises `JournalError`."""
+
     def drain(self) -> None:
         """This node is about to stop: with the next beat another is first, and no other counts on it."""
 

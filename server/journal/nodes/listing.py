@@ -10,11 +10,14 @@ NodeState = Literal["alive", "draining", "late", "dead"]
 
 
 class Load(NamedTuple):
-    """What a node tells of itself: sessions that are awake, open sockets, and its settings as JSON: a digest of each group."""
+    """What a node tells of itself: sessions that are awake, open sockets, its settings as JSON (a digest of each group), and how many more
+    sessions it could wake.
+    """
 
     sessions: int
     sockets: int
     settings: bytes = b"{}"
+    room: int = 0
 
 
 class NodeSeen(msgspec.Struct, frozen=True, kw_only=True):

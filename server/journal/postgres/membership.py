@@ -22,13 +22,14 @@ _JOIN = """
 _FIRST = "(SELECT node FROM nodes WHERE NOT dead AND NOT draining ORDER BY joined_at, node LIMIT 1)"
 _BEAT = f"""
     UPDATE nodes SET good_until = clock_timestamp() + %s * interval '1 second', beat_at = clock_timestamp(), sessions = %s, sockets = %s, settings = %s,
-        draining = %s
+        room = %s, draining = %s
     WHERE node = %s AND NOT dead
     RETURNING (SELECT count(*) FROM nodes WHERE NOT dead), {_FIRST}, (SELECT epoch FROM meta),
         (SELECT min(speaks) FROM nodes WHERE NOT dead)
 """
 _OTHERS = "SELECT node, name FROM nodes WHERE NOT dead AND good_until > clock_timestamp() AND node <> %s"
 _OTHERS_STAY = f"SELECT EXISTS ({_OTHERS} AND NOT draining)"
+_ROOM_ELSEWHERE = f"SELECT EXISTS ({_OTHERS} AND NOT draining AND room > 0)"
 _DECLARE = "UPDATE nodes SET dead = true WHERE NOT dead AND good_until < clock_timestamp() RETURNING node, name"
 _LEAVE = "UPDATE nodes SET dead = true, good_until = clock_timestamp() WHERE node = %s"
 _EVERYBODY = f"""
@@ -108,6 +109,12 @@ def others(connection: Connection, number: int) -> list[Node]:
 def others_stay(connection: Connection, number: int) -> bool:
     """Whether another node lives that is not about to stop."""
     found = connection.execute(_OTHERS_STAY.encode(), (number,)).fetchone()
+    return found is not None and bool(found[0])
+
+
+def room_elsewhere(connection: Connection, number: int) -> bool:
+    """Whether another node lives that said with its last beat that it could wake a session."""
+    found = connection.execute(_ROOM_ELSEWHERE.encode(), (number,)).fetchone()
     return found is not None and bool(found[0])
 
 

@@ -145,6 +145,7 @@ STEPS = (
     "ALTER TABLE sessions ADD COLUMN listed bytea NOT NULL DEFAULT ''",  # pinned, archived
     "CREATE TABLE given (session bigint PRIMARY KEY, sealed bytea NOT NULL)",  # by the session's client: its MCP servers, encrypted
     "ALTER TABLE sessions ADD COLUMN followed_at timestamptz NOT NULL DEFAULT now()",  # when a node last told that it has sockets
+    "ALTER TABLE nodes ADD COLUMN room bigint NOT NULL DEFAULT 0",  # for sessions that work, as of its last beat
 )
 """Step i takes a database of version i to version i + 1."""
 

@@ -66,10 +66,14 @@ class SharedSessions:
         """Tell the server that runs the session who uploaded AGENTS.md. Raises `JournalError`."""
         await self._forwarding.report(session_id, notes)
 
+    async def room_elsewhere(self) -> bool:
+        """Whether another server could wake a session. Raises `JournalError`."""
+        return await self._nodes.room_elsewhere()
+
     async def forward(
         self, session_id: str, submission: Submission, share_id: str = "", sender: object = None
     ) -> PendingAnswer | SubmissionRefusal:
-        """Hand a submission to the server that runs the session."""
+        """Hand a submission to the server that runs the session, or that wakes it, where nobody runs it."""
         return await self._forwarding.submit(session_id, submission, share_id, sender)
 
 

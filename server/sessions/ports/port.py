@@ -66,7 +66,10 @@ class Forwarder(Protocol):
     async def forward(
         self, session_id: str, submission: Submission, share_id: str = "", sender: object = None
     ) -> "PendingAnswer | SubmissionRefusal":
-        """As `SessionPort.submit`."""
+        """As `SessionPort.submit`. A session that nobody runs is woken by a server that has room."""
+
+    async def room_elsewhere(self) -> bool:
+        """Whether another server could wake a session. Raises `JournalError`."""
 
 
 class Waker(Protocol):
@@ -191,18 +194,23 @@ class SessionPort:
     async def submit(
         self, submission: Submission, share_id: str = "", sender: object = None
     ) -> "PendingAnswer | SubmissionRefusal":
-        """Hand in a submission, as `SessionActor.submit`; a session that sleeps is woken first."""
+        """Hand in a submission, as `SessionActor.submit`; a session that sleeps is woken first, elsewhere if only others have room."""
         actor = self._waker.ready_actor(self.session_id)
         if actor is not None:
             return actor.submit(submission, share_id, sender)
+        shared = self._waker.shared
         try:
-            async with self._waker.activated(self.session_id, self.user_id) as woken:
-                return woken.submit(submission, share_id, sender)
+            try:
+                async with self._waker.activated(self.session_id, self.user_id) as woken:
+                    return woken.submit(submission, share_id, sender)
+            except SessionCapacityError as full:
+                if shared is None or full.error_type == "per_user" or not await shared.room_elsewhere():
+                    raise
         except OwnedElsewhere:
-            assert self._waker.shared is not None
-            return await self._waker.shared.forward(self.session_id, submission, share_id, sender)
+            assert shared is not None
         except Exception as error:  # noqa: BLE001  # it becomes the answer
             return refusal_of(self.session_id, error)
+        return await shared.forward(self.session_id, submission, share_id, sender)
 
     async def _sleeping_standing(self) -> Standing:
         """From the row, which is less work than to load the state."""

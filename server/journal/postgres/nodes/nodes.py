@@ -97,6 +97,10 @@ class PostgresNodes:
         """Whether another node can go on with what this one runs."""
         return await self._queries.put(lambda db: membership.others_stay(db, self.number))
 
+    async def room_elsewhere(self) -> bool:
+        """Whether another node could wake a session."""
+        return await self._queries.put(lambda db: membership.room_elsewhere(db, self.number))
+
     def drain(self) -> None:
         """This node is about to stop."""
         self._beat.draining = True

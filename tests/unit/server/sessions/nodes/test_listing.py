@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 
 from protocol import events as ev
@@ -21,6 +22,12 @@ from tests.support.models.scripted_model import Call, Gate, ScriptedModel, Text,
 from tests.support.network.http_client import http_client
 from tests.support.polling import eventually
 from tests.unit.server.sessions.nodes.two import two
+
+
+def rooms(database: str) -> dict[bytes, int]:
+    """How many sessions more each server could wake, as it told."""
+    with psycopg.connect(database) as connection:
+        return dict(connection.execute("SELECT name, room FROM nodes").fetchall())
 
 
 async def test_an_admin_sees_all_servers_at_each_and_stops_what_another_runs(
@@ -42,7 +49,7 @@ async def test_an_admin_sees_all_servers_at_each_and_stops_what_another_runs(
 
             async def counted() -> bool:
                 found = {one["name"]: (one["sessions"], one["sockets"]) for one in (await get("nodes"))["nodes"]}
-                return found == {"a": (1, 1), "b": (0, 2)}
+                return found == {"a": (1, 1), "b": (0, 2)} and rooms(database) == {b"a": 49, b"b": 50}
 
             await eventually(counted)
             nodes = (await get("nodes"))["nodes"]
