@@ -30,7 +30,7 @@ class JournalSettings(SettingsGroup, frozen=True, kw_only=True):
         str,
         Meta(
             description="PostgreSQL database of the journal, `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`; empty: SQLite in `journal.data`. "
-            "Experimental: one server for each database, unless `nodes.several` is set."
+            "One server for each database, unless `nodes.several` is set. Experimental: docs/deployment.md says in which sense."
         ),
     ] = ""
     direct_url: Annotated[

@@ -14,8 +14,8 @@ class NodesSettings(SettingsGroup, frozen=True, kw_only=True):
     several: Annotated[
         bool,
         Meta(
-            description="Experimental: let several servers share the database of `journal.url`. All of them must have it set; "
-            "docs/deployment.md says what they do not share."
+            description="Let several servers share the database of `journal.url`. All of them must have it set. Experimental: "
+            "docs/deployment.md says in which sense, and what is not there."
         ),
     ] = False
     name: Annotated[
