@@ -46,9 +46,14 @@ window.leave = (away) => {
 window.Notification = class { constructor() { throw new TypeError("Illegal constructor"); } };
 Notification.permission = "granted";
 Notification.requestPermission = async () => "granted";
-ServiceWorkerRegistration.prototype.showNotification = async (title, { body, tag, data }) => told.push([title, body, tag, data]);
+ServiceWorkerRegistration.prototype.showNotification = async (title, { body, tag, data }) => {
+  told.push([title, body, tag, data]);
+  throw new TypeError("No notification permission has been granted for this origin.");
+};
+Object.defineProperty(window, "localStorage", { get() { throw new DOMException("Denied.", "SecurityError"); } });
 """
-"""Chrome on Android has the class, and no notifications that a page makes. This browser can show none, and so remembers them.
+"""Chrome on Android has the class, and no notifications that a page makes. This browser can show none, and so remembers them and fails;
+nor does it keep anything for the page but in the tab, as where site data are blocked.
 A page that is not shown gets no frames; `leaves`: it is left when it waits for the next one."""
 LEAVE = "(away) => { window.away = away; document.dispatchEvent(new Event('visibilitychange')); }"
 PRESS = """(session) => {

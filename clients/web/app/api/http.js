@@ -81,17 +81,19 @@ async function contentOf(answer) {
   throw new HttpError(answer.status, body?.code ?? "", body?.message ?? `the server answered ${answer.status}`);
 }
 
-/** What each path was answered last, as the server names it. @type {Map<string, string>} */
+/** What each path was answered last, as the server names it, and the number of that request. @type {Map<string, { named: string | null, number: number }>} */
 const versions = new Map();
+let requests = 0;
 
-/** As `http`, or null where the answer would be the same as the last time. @param {string} path */
+/** As `http`, or null where the answer would be the same as the last time, or is older than that. @param {string} path */
 export async function ifChanged(path) {
-  const version = versions.get(path);
-  const answer = await request(path, version === undefined ? {} : { headers: { "if-none-match": version } });
+  const number = ++requests;
+  const named = versions.get(path)?.named;
+  const answer = await request(path, named ? { headers: { "if-none-match": named } } : {});
   if (answer.status === 304) return null;
   const body = await contentOf(answer);
-  const named = answer.headers.get("etag");
-  if (named !== null) versions.set(path, named);
+  if (number < (versions.get(path)?.number ?? 0)) return null;
+  versions.set(path, { named: answer.headers.get("etag"), number });
   return body;
 }
 

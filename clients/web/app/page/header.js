@@ -6,6 +6,7 @@ import { oneLine } from "../text/visible.js";
 import { exportSession } from "../api/export.js";
 import { config, panel, sessions, showError, sidebarOpen, tight } from "../state/store.js";
 import { html, Icon } from "../ui/html.js";
+import { saw } from "../state/news.js";
 import { useMarks } from "./marks.js";
 import { ModelChoice } from "./model.js";
 import { Usage } from "./usage.js";
@@ -22,6 +23,13 @@ export function Header({ conversation }) {
   const state = view.questions.length ? "awaiting_approval" : view.state;
   const says = state === "awaiting_approval" && access === "read" ? "waits for an answer" : STATES[state];
   const waiting = useMarks(title, state);
+  // What is shown now was seen, and what was drawn while nobody looked is, once somebody does.
+  const look = () => conversation.session.core.live && saw(conversation.session.sessionId, conversation.running ? null : conversation.view.messages.length);
+  look();
+  useEffect(() => {
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [conversation]);
   return html`<header class="header">
     <button type="button" class="quiet menu-button" data-waits=${waiting > 0} aria-label=${waiting ? `Sessions: ${waiting} ${waiting === 1 ? "waits" : "wait"} for you` : "Sessions"} aria-expanded=${sidebarOpen.value} onClick=${() => (sidebarOpen.value = !sidebarOpen.value)}><${Icon} name="menu" /></button>
     <h1 title=${title}><bdi>${title}</bdi></h1>

@@ -39,21 +39,25 @@ export function arranged(sessions, archived) {
   return [...those("pinned"), ...those(undefined), ...(archived ? those("archived") : [])];
 }
 
-/** Something that came to pass in a session: an answer is complete, a call waits, or a question. @typedef {{ id: string, title: string, kind: "done" | "waits" | "asks" }} News */
+/** Something that came to pass in a session: an answer is complete, a call waits, or a question. @typedef {{ id: string, title: string, kind: "done" | "waits" | "asks", messages: number }} News */
 
-/** @param {SessionInfo[]} before @param {SessionInfo[]} now @returns {News[]} */
-export function newsOf(before, now) {
+/**
+ * `seen`: sessions that were at rest when they were last looked at, and how many messages they had then. The list tells later
+ * than the page that an answer is complete: one that was seen is no news.
+ * @param {SessionInfo[]} before @param {SessionInfo[]} now @param {Map<string, number>} seen @returns {News[]}
+ */
+export function newsOf(before, now, seen) {
   const known = new Map(before.map((one) => [one.session_id, one]));
-  return now.flatMap((one) => newsOfOne(known.get(one.session_id), one));
+  return now.flatMap((one) => newsOfOne(known.get(one.session_id), one)).filter(({ id, kind, messages }) => kind !== "done" || messages > (seen.get(id) ?? -1));
 }
 
 /** @param {SessionInfo | undefined} old @param {SessionInfo} one @returns {News[]} */
 function newsOfOne(old, one) {
   if (old === undefined || old === one) return [];
-  const { session_id: id, title, pending_approval, questions, is_processing, message_count } = one;
+  const { session_id: id, title, pending_approval, questions, is_processing, message_count: messages } = one;
   const waits = pending_approval?.length ?? 0;
-  if (waits > (old.pending_approval?.length ?? 0)) return [{ id, title, kind: "waits" }];
-  if (questions?.some((asked) => !old.questions?.some((known) => known.question_id === asked.question_id))) return [{ id, title, kind: "asks" }];
-  const ended = !is_processing && !waits && (old.is_processing || message_count > old.message_count);
-  return ended ? [{ id, title, kind: "done" }] : [];
+  if (waits > (old.pending_approval?.length ?? 0)) return [{ id, title, kind: "waits", messages }];
+  if (questions?.some((asked) => !old.questions?.some((known) => known.question_id === asked.question_id))) return [{ id, title, kind: "asks", messages }];
+  const ended = !is_processing && !waits && (old.is_processing || messages > old.message_count);
+  return ended ? [{ id, title, kind: "done", messages }] : [];
 }

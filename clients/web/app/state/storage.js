@@ -13,27 +13,29 @@ const unsettledKey = (sessionId) => `holdfast.unsettled.${nameOf(sessionId)}`;
 /** @param {string | null} sessionId */
 const draftKey = (sessionId) => `holdfast.draft.${nameOf(sessionId)}`;
 
+/** Of this tab, or of all. @typedef {"sessionStorage" | "localStorage"} Area */
+
 /**
  * @template T
- * @param {Storage} storage @param {string} key @param {T} none
+ * @param {Area} area @param {string} key @param {T} none
  * @returns {T}
  */
-function load(storage, key, none) {
+export function load(area, key, none) {
   try {
-    return JSON.parse(storage.getItem(key) ?? "null") ?? none;
+    return JSON.parse(globalThis[area].getItem(key) ?? "null") ?? none;
   } catch {
-    return none; // not ours, or of another version: as if there were nothing
+    return none; // not ours, or of another version, or of a browser that keeps nothing: as if there were nothing
   }
 }
 
 /**
- * False if the browser has no room.
- * @param {Storage} storage @param {string} key @param {unknown} value null: nothing is kept
+ * False if the browser has no room, or keeps nothing.
+ * @param {Area} area @param {string} key @param {unknown} value null: nothing is kept
  */
-function store(storage, key, value) {
+export function store(area, key, value) {
   try {
-    if (value === null) storage.removeItem(key);
-    else storage.setItem(key, JSON.stringify(value));
+    if (value === null) globalThis[area].removeItem(key);
+    else globalThis[area].setItem(key, JSON.stringify(value));
     return true;
   } catch {
     return false;
@@ -47,7 +49,7 @@ export class Unsettled {
 
   /** @param {string | null} sessionId @returns {(Submission & { id: string })[]} */
   load(sessionId) {
-    const found = load(this.#storage(sessionId), unsettledKey(sessionId), /** @type {any[]} */ ([]));
+    const found = load(this.#area(sessionId), unsettledKey(sessionId), /** @type {any[]} */ ([]));
     const sound = (Array.isArray(found) ? found : []).filter((one) => KEPT.has(one?.type) && typeof one.id === "string");
     for (const one of sound) this.#mine.add(one.id);
     return sound.slice(0, 50);
@@ -60,44 +62,55 @@ export class Unsettled {
   save(sessionId, submissions) {
     const now = submissions.filter((one) => KEPT.has(one.type));
     if (!now.length && !this.#mine.size) return true;
-    const storage = this.#storage(sessionId);
-    const others = load(storage, unsettledKey(sessionId), /** @type {Submission[]} */ ([]));
+    const area = this.#area(sessionId);
+    const others = load(area, unsettledKey(sessionId), /** @type {Submission[]} */ ([]));
     const kept = [...others.filter((one) => !this.#mine.has(String(one.id))), ...now];
     this.#mine = new Set(now.map((one) => String(one.id)));
-    return store(storage, unsettledKey(sessionId), kept.length ? kept : null);
+    return store(area, unsettledKey(sessionId), kept.length ? kept : null);
   }
 
-  /** A session that is not there yet is this tab's alone. @param {string | null} sessionId */
-  #storage(sessionId) {
-    return sessionId === null ? sessionStorage : localStorage;
+  /** A session that is not there yet is this tab's alone. @param {string | null} sessionId @returns {Area} */
+  #area(sessionId) {
+    return sessionId === null ? "sessionStorage" : "localStorage";
   }
 }
 
+/** @type {Area[]} */
+const AREAS = ["sessionStorage", "localStorage"];
 /** The beginning of a new session is this tab's; of others, what any tab wrote last. @param {string | null} sessionId */
-const draftsOf = (sessionId) => (sessionId === null ? [sessionStorage] : [sessionStorage, localStorage]);
+const draftsOf = (sessionId) => (sessionId === null ? AREAS.slice(0, 1) : AREAS);
 
 /** @param {string | null} sessionId @returns {string} */
 export function loadDraft(sessionId) {
-  const found = draftsOf(sessionId).map((storage) => load(storage, draftKey(sessionId), ""));
+  const found = draftsOf(sessionId).map((area) => load(area, draftKey(sessionId), ""));
   return String(found.find(Boolean) ?? "");
 }
 
 /** @param {string | null} sessionId @param {string} text */
 export function saveDraft(sessionId, text) {
-  for (const storage of draftsOf(sessionId)) store(storage, draftKey(sessionId), text || null);
+  for (const area of draftsOf(sessionId)) store(area, draftKey(sessionId), text || null);
+}
+
+/** @param {Area} area */
+function keysIn(area) {
+  try {
+    return Object.keys(globalThis[area]);
+  } catch {
+    return []; // the browser keeps nothing
+  }
 }
 
 /** Whoever logs out leaves no draft and no unanswered submission behind; other open tabs keep theirs for new sessions. */
 export function forgetAll() {
-  for (const storage of [sessionStorage, localStorage]) {
-    for (const key of Object.keys(storage)) if (/^holdfast\.(draft|unsettled)\./.test(key)) storage.removeItem(key);
+  for (const area of AREAS) {
+    for (const key of keysIn(area)) if (/^holdfast\.(draft|unsettled)\./.test(key)) store(area, key, null);
   }
 }
 
 /** Nothing is kept of a session that is gone. @param {string} sessionId */
 export function forget(sessionId) {
-  for (const storage of [sessionStorage, localStorage]) {
-    store(storage, draftKey(sessionId), null);
-    store(storage, unsettledKey(sessionId), null);
+  for (const area of AREAS) {
+    store(area, draftKey(sessionId), null);
+    store(area, unsettledKey(sessionId), null);
   }
 }

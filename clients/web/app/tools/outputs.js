@@ -10,7 +10,7 @@ import { exact, exactLine, visible } from "../text/visible.js";
 import { html } from "../ui/html.js";
 import { highlight } from "../markdown/highlight.js";
 import { Markdown } from "../markdown/markdown.js";
-import { LONG_CELL } from "../markdown/reading/tables.js";
+import { kindOf } from "../markdown/reading/tables.js";
 import { commandOf, languageOf, riskParts } from "./calls.js";
 
 /** Longer text is cut for display; the whole is in the export. */
@@ -95,7 +95,7 @@ export function Table({ table: { columns, rows, more } }) {
   return html`<div class="scroll rows-table" tabindex="0" role="group" aria-label="Rows">
     <table>
       <thead><tr>${columns.map((name) => html`<th scope="col">${visible(name)}</th>`)}</tr></thead>
-      <tbody>${rows.map((row) => html`<tr>${row.map((text) => html`<td class=${text.length > LONG_CELL ? "long" : undefined}>${visible(clip(text))}</td>`)}</tr>`)}</tbody>
+      <tbody>${rows.map((row) => html`<tr>${row.map((text) => html`<td class=${kindOf(text)}>${visible(clip(text))}</td>`)}</tr>`)}</tbody>
     </table>
     ${more > 0 && html`<p class="faint">and ${more} more rows</p>`}
   </div>`;

@@ -5,7 +5,6 @@ import test from "node:test";
 import { keyAfter, lastKey, Rows } from "../../../../clients/web/app/state/rows.js";
 import { answeredElsewhere, noteOf } from "../../../../clients/web/app/state/notes.js";
 import { PromptHistory, promptsOf } from "../../../../clients/web/app/composer/history.js";
-import { kept, newsOf } from "../../../../clients/web/app/state/session-list.js";
 import { asMarkdown } from "../../../../clients/web/app/api/export.js";
 import { emptyView } from "../../../../clients/js/src/view.js";
 
@@ -113,33 +112,6 @@ test("an answer that is empty says so, and one that only calls tools does not", 
   const [empty, calling] = new Rows().make({ ...emptyView(), messages: [{ ...assistant("m"), text: " " }, { ...assistant("n", "a"), text: "" }] }, [], [], []);
   assert.match(empty.ending, /without an answer/);
   assert.equal(calling.ending, "");
-});
-
-test("a list of sessions that is asked for again keeps what is the same, and is itself where nothing changed", () => {
-  const one = (id, more = {}) => ({ session_id: id, title: id, last_active_at: "t", is_processing: false, state: "idle", pending_approval: [], ...more });
-  const before = [one("a"), one("b")];
-  assert.equal(kept(before, [one("a"), one("b")]), before);
-  const after = kept(before, [one("b", { is_processing: true }), one("a")]);
-  assert.equal(after[1], before[0]);
-  assert.ok(after[0].is_processing);
-  assert.equal(kept(before, [one("a")]).length, 1);
-});
-
-test("news are answers that are complete, calls that wait and questions that are asked, of sessions that were known", () => {
-  const one = (more = {}) => ({ session_id: "a", title: "A", is_processing: false, pending_approval: [], message_count: 2, ...more });
-  const kinds = (before, now) => newsOf(before, now).map(({ kind }) => kind);
-  assert.deepEqual(kinds([], [one()]), []);
-  assert.deepEqual(kinds([one({ is_processing: true })], [one()]), ["done"]);
-  assert.deepEqual(kinds([one()], [one({ message_count: 4 })]), ["done"]);
-  assert.deepEqual(kinds([one()], [one({ is_processing: true, message_count: 3 })]), []);
-  assert.deepEqual(kinds([one({ is_processing: true })], [one({ is_processing: true, pending_approval: [{}] })]), ["waits"]);
-  assert.deepEqual(kinds([one({ pending_approval: [{}, {}] })], [one({ is_processing: true, pending_approval: [{}] })]), []);
-  const asked = one({ is_processing: true, questions: [{ question_id: "q", asker: "the agent", message: "Which?" }] });
-  assert.deepEqual(kinds([one({ is_processing: true })], [asked]), ["asks"]);
-  assert.deepEqual(kinds([asked], [{ ...asked, questions: [...asked.questions] }]), []);
-  assert.deepEqual(kinds([asked], [one({ is_processing: true })]), []);
-  assert.notEqual(kept([asked], [one({ is_processing: true })])[0], asked, "a line is drawn anew once its question is closed");
-  assert.equal(kept([asked], [{ ...asked }])[0], asked);
 });
 
 test("the arrow keys go through what was said before, and leave what is being written", () => {

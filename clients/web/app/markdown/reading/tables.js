@@ -3,7 +3,9 @@
 /** @typedef {import("markdown-it").BlockState} BlockState */
 
 /** A cell of more characters is not made as narrow as its longest word. */
-export const LONG_CELL = 30;
+const LONG_CELL = 30;
+/** A number and its unit stand in one line. */
+const QUANTITY = /^[-+−±~<>≤≥]?\d[\d.,]{0,9} \S{1,5}$/;
 /** Cells that are added to a row which has too few. */
 const ADDED = 16;
 const DELIMITERS = /^\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?$/;
@@ -67,6 +69,9 @@ function alignment(delimiter) {
   return delimiter.startsWith(":") ? "left" : "";
 }
 
+/** What a cell's column is made as wide as. @param {string} content */
+export const kindOf = (content) => (content.length > LONG_CELL ? "long" : QUANTITY.test(content) ? "quantity" : undefined);
+
 /** @param {BlockState} state @param {"th" | "td"} tag @param {string[]} columns @param {string[]} aligns @param {number} line */
 function row(state, tag, columns, aligns, line) {
   state.push("tr_open", "tr", 1).map = [line, line + 1];
@@ -74,7 +79,8 @@ function row(state, tag, columns, aligns, line) {
   for (let at = 0; at < count; at++) {
     const cell = state.push(`${tag}_open`, tag, 1);
     const content = columns[at] ?? "";
-    cell.attrs = [...(aligns[at] ? [/** @type {[string, string]} */ (["align", aligns[at]])] : []), ...(content.length > LONG_CELL ? [/** @type {[string, string]} */ (["class", "long"])] : [])];
+    const kind = kindOf(content);
+    cell.attrs = [...(aligns[at] ? [/** @type {[string, string]} */ (["align", aligns[at]])] : []), ...(kind ? [/** @type {[string, string]} */ (["class", kind])] : [])];
     state.push("inline", "", 0).content = content;
     state.push(`${tag}_close`, tag, -1);
   }
