@@ -190,7 +190,7 @@ WIDE = """## Ways
 
 All **ways** of the `owls`:
 
-| Configuration | What it does | Throughput | Recommendation | Compatibility | Responsibility |
+| Configuration | What it does | far | Recommendation | Compatibility | Responsibility |
 |---|---|---|---|---|---|
 | one | it reads all of the file and tells what is in it | 140 m | use it where order matters more than time | 3.2 | internationalization |
 """

@@ -4,8 +4,8 @@
 
 /** A cell of more characters is not made as narrow as its longest word. */
 const LONG_CELL = 30;
-/** A number and its unit stand in one line. */
-const QUANTITY = /^[-+−±~<>≤≥]?\d[\d.,]{0,9} \S{1,5}$/;
+/** A cell of so few characters stands in one line: a number and its unit, a name and its number. */
+const SHORT_CELL = 12;
 /** Cells that are added to a row which has too few. */
 const ADDED = 16;
 const DELIMITERS = /^\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?$/;
@@ -70,7 +70,7 @@ function alignment(delimiter) {
 }
 
 /** What a cell's column is made as wide as. @param {string} content */
-export const kindOf = (content) => (content.length > LONG_CELL ? "long" : QUANTITY.test(content) ? "quantity" : undefined);
+export const kindOf = (content) => (content.length > LONG_CELL ? "long" : content.length <= SHORT_CELL && content.includes(" ") ? "short" : undefined);
 
 /** @param {BlockState} state @param {"th" | "td"} tag @param {string[]} columns @param {string[]} aligns @param {number} line */
 function row(state, tag, columns, aligns, line) {
