@@ -21,6 +21,7 @@ from tests.support.network.http_client import http_client
 
 GIF = bytes.fromhex("47494638396101000100800000000000ffffff2c00000000010001000002024401003b")
 """One pixel."""
+TOP = "(element) => element.getBoundingClientRect().top"
 LOCKED = f"/ID[<00><00>]/Encrypt<</Filter/Standard/V 1/R 2/P -4/O<{'00' * 32}>/U<{'00' * 32}>>>"
 """Of a PDF file that asks for a password."""
 
@@ -167,6 +168,9 @@ async def test_files_are_looked_at_where_they_are_and_in_answers(live: Live, tab
     await expect(small).to_have_js_property("naturalWidth", 256)
     await panel.get_by_role("button", name="Show notes.csv").click()
     await expect(panel.get_by_label("What is in notes.csv")).to_have_text("ab12")
+    line = panel.get_by_role("listitem").filter(has_text="notes.csv")
+    name, acts = [await line.locator(one).evaluate(TOP) for one in ("a", ".file-acts")]
+    assert abs(name - acts) < 16, "what is shown moves the buttons away from their file"
     await panel.get_by_role("button", name="Show plots/red.png").click()
     await expect(panel.get_by_role("img", name="plots/red.png")).to_have_js_property("naturalWidth", 8)
     await panel.get_by_role("button", name="Show drawn.svg").click()

@@ -6,6 +6,7 @@ const BETWEEN = "\x02";
 const MARKS = [
   [/^[ \t]*(?:`{3,}|~{3,})[\w+#-]*[ \t]*$/gm, ""],
   [/^[ \t]*(?:#{1,6}|>(?:[ \t]*\[!\w+\])?)[ \t]+/gm, ""],
+  [/^([ \t]*(?:[-*+]|\d+[.)])[ \t]+)\[[ xX]\][ \t]+/gm, "$1"],
   [/^[ \t]*\|?[ \t]*:?-{2,}:?[ \t]*(?:\|[ \t:-]*)*$/gm, ""],
   [/!?\[([^\]\n]*)\]\([^()\s\x02]*\)/g, "$1"],
   [/(?<![\w*])\*\*(?=\S)|(?<=\S)\*\*(?![\w*])/g, ""],
@@ -18,8 +19,12 @@ const MARKS = [
 /** A row of a table. */
 const ROW = /^[ \t]*\|.*$|^.*\|[ \t]*$/gm;
 
-/** The parts of a text, each without the marks of Markdown; as many as were given. @param {string[]} parts */
+/** Of what stands before the first thing found so much is shown: that is to be seen in the two lines that there are. */
+const BEFORE = /^(?=.{40}).+?(?<=\s)(?=\S.{0,28}$)/s;
+
+/** The parts of a text, each without the marks of Markdown, the first cut short; as many as were given. @param {string[]} parts */
 export function plainParts(parts) {
   const text = MARKS.reduce((text, [mark, kept]) => text.replace(mark, kept), parts.join(BETWEEN));
-  return text.replace(ROW, (row) => row.replace(/^[ \t]*\||\|[ \t]*$/g, "").replaceAll("|", "·").trim()).trim().split(BETWEEN);
+  const [first, ...others] = text.replace(ROW, (row) => row.replace(/^[ \t]*\||\|[ \t]*$/g, "").replaceAll("|", "·").trim()).trim().split(BETWEEN);
+  return [others.length ? first.replace(BEFORE, "…") : first, ...others];
 }

@@ -222,5 +222,8 @@ test("what was found is told without the marks of Markdown, and what was found s
   assert.deepEqual(plainParts(["[a](https://", "owl", ".example)"]), ["[a](https://", "owl", ".example)"]);
   assert.deepEqual(plainParts(["| name | ", "owl", " |\n|---|:-:|\n| 1 | 2 |"]), ["name · ", "owl", "\n\n1 · 2"]);
   assert.deepEqual(plainParts(["cat a | grep ", "owl", " | wc"]), ["cat a | grep ", "owl", " | wc"]);
+  assert.deepEqual(plainParts(["- [x] seen\n2. [ ] ", "owl"]), ["- seen\n2. ", "owl"]);
+  assert.deepEqual(plainParts(["far above the trees of the wood, in the dark, sat the grey ", "owl", ""]), ["…in the dark, sat the grey ", "owl", ""]);
+  assert.deepEqual(plainParts(["far above the trees of the wood, in the dark, sat nobody"]), ["far above the trees of the wood, in the dark, sat nobody"]);
   assert.deepEqual(plainParts(["…the **end\n```python\nx = 2**3 * y\n```\n", "__init__", "(*.py)…"]), ["…the end\n\nx = 2**3 * y\n\n", "__init__", "(*.py)…"]);
 });

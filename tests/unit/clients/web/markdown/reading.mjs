@@ -64,6 +64,8 @@ function element({ tag, attrs = {}, children }) {
   if (tag === "img") return `<img${attributes({ src: attrs.src, alt: children.join(""), ...(attrs.title ? { title: attrs.title } : {}) })}>`;
   if (tag === "input") return `<input${attributes({ ...attrs, disabled: "", type: "checkbox" })}> `;
   if (tag === "li") return `<li>${html(children)}</li>`;
+  // How wide a cell is made is the page's own.
+  if ((tag === "td" || tag === "th") && attrs.class) return element({ tag, attrs: attrs.align ? { align: attrs.align } : {}, children });
   if (tag === "br" || tag === "hr") return `<${tag}>`;
   return `<${tag === "s" ? "del" : tag}${attributes(attrs)}>${html(children)}</${tag === "s" ? "del" : tag}>`;
 }
