@@ -15,7 +15,7 @@ from protocol import events as ev
 from protocol.content import AssistantMessage
 from protocol.frames import Refused
 from protocol.merge import Merger
-from protocol.submissions import UserInput
+from protocol.submissions import SetTitle, UserInput
 from protocol.view import View
 from tests.faults.harness.follower import Cut, Follower, Record
 from tests.faults.process.process import ServerProcess
@@ -57,6 +57,12 @@ class Watched:
             return isinstance(answered, ev.Accepted)
 
         await eventually(accepted)
+
+    async def name(self, at: int, title: str) -> None:
+        """Give the session a title."""
+        follower = self.followers[at]
+        await follower.send(SetTitle(title=title, id=title))
+        await follower.until(lambda: isinstance(follower.answers.get(title), ev.Accepted))
 
     async def refused(self, at: int, text: str) -> Refused:
         """A user input that must be refused."""

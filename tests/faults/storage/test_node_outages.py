@@ -2,6 +2,7 @@
 database stops, can only be read, or its disk is full. What clients saw is looked up.
 """
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -23,7 +24,7 @@ from tests.faults.harness.node_counts import count
 from tests.faults.harness.watched import Watched, texts
 from tests.faults.process.disks import fill, small_disk
 from tests.faults.process.process import ServerProcess, Zygote
-from tests.faults.storage.test_nodes import answer, servers
+from tests.faults.storage.test_nodes import LEASE_S, PATIENT_LEASE_S, answer, servers
 from tests.support.models.scripted_model import ScriptedModel
 from tests.support.network.http_client import http_client
 from tests.support.network.tcp_link import Direction
@@ -35,11 +36,13 @@ from tests.support.postgres.server import PostgresServer
 LISTENS = "SELECT client_port FROM pg_stat_activity WHERE application_name LIKE '% listen' AND client_port > 0"
 
 SAID = 8
+SLOW_LEASE_S = 4.0
+"""Each step of a beat takes its time, on a machine that may be busy too."""
 
 
 @contextlib.asynccontextmanager
 async def first_by_proxy(
-    zygote: Zygote, folder: Path, tcp_server: PostgresServer, name: str
+    zygote: Zygote, folder: Path, tcp_server: PostgresServer, name: str, lease_s: float = LEASE_S
 ) -> AsyncIterator[tuple[TcpProxy, Watched]]:
     """Two nodes, of which the first reaches the database through a proxy."""
     async with contextlib.AsyncExitStack() as ends:
@@ -47,7 +50,7 @@ async def first_by_proxy(
         model = await ends.enter_async_context(ScriptedModel(answer, allow_complaints=True))
         at = tcp_server.tcp_url_of(name).replace(f":{tcp_server.options['port']}/", f":{proxy.port}/")
         urls = f"{at}?connect_timeout=2", tcp_server.url_of(name)
-        a, b = await ends.enter_async_context(servers(zygote, folder, urls, model))
+        a, b = await ends.enter_async_context(servers(zygote, folder, urls, model, lease_s))
         yield proxy, Watched(a, b)
 
 
@@ -88,13 +91,17 @@ async def test_a_node_that_is_cut_off_one_way_or_both_loses_its_sessions_and_not
 async def test_a_node_whose_database_is_slow_keeps_its_sessions(
     zygote: Zygote, tmp_path: Path, tcp_server: PostgresServer, tcp_database: str, tally: Counter[str]
 ) -> None:
-    async with first_by_proxy(zygote, tmp_path, tcp_server, tcp_database) as (proxy, session):
+    loop = asyncio.get_running_loop()
+    async with first_by_proxy(zygote, tmp_path, tcp_server, tcp_database, SLOW_LEASE_S) as (proxy, session):
         await session.begin(at=0)
         proxy.delay(0.03)
         await session.say(0, "tell")
         await session.until_seen_in_part("Once upon")
-        for number in range(SAID):  # for some leases: each takes its way through the database several times
+        until = loop.time() + 2 * SLOW_LEASE_S
+        for number in range(SAID):
             await session.say(1, f"and then? {number}")
+        while loop.time() < until:
+            await session.name(1, f"a story {loop.time()}")  # each takes its way through the database several times
         await session.followers[1].send(Interrupt(id="stop"))
         for at in (0, 1):
             await session.until_seen(at, "Once upon", *["They lived."] * SAID)
@@ -116,7 +123,11 @@ async def test_a_database_that_stops_ends_turns_if_it_is_away_for_longer_than_th
     tally: Counter[str],
 ) -> None:
     urls = tcp_server.url_of(tcp_database), tcp_server.url_of(tcp_database)
-    async with ScriptedModel(answer, allow_complaints=True) as model, servers(zygote, tmp_path, urls, model) as nodes:
+    lease_s = LEASE_S if longer else PATIENT_LEASE_S
+    async with (
+        ScriptedModel(answer, allow_complaints=True) as model,
+        servers(zygote, tmp_path, urls, model, lease_s) as nodes,
+    ):
         session = Watched(*nodes)
         await session.begin(at=0)
         await session.say(1, "tell")

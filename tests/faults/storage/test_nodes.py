@@ -37,9 +37,11 @@ from tests.support.polling import eventually
 
 ON_A_TEST_SERVER = constants({"server.journal.postgres.link.FSYNC_OFF_ALLOWED": True})
 LEASE_S = 1.0
+PATIENT_LEASE_S = 6.0
+"""For servers of which none is to be lost, however busy the machine is."""
 
 
-def node(folder: Path, model: ScriptedModel, database: str, **groups: Any) -> Settings:
+def node(folder: Path, model: ScriptedModel, database: str, *, lease_s: float = LEASE_S, **groups: Any) -> Settings:
     """Settings of one of several servers. `groups`: as of `settings_for`."""
     many = {"awake_max": 1_000, "awake_max_per_user": 1_000}
     settings = with_journal(settings_for(folder, model, sessions=many, **groups), database)
@@ -47,7 +49,7 @@ def node(folder: Path, model: ScriptedModel, database: str, **groups: Any) -> Se
     workspace = msgspec.structs.replace(
         settings.workspace, place="shared", shared_folder=str(folder.parent.parent / "files")
     )
-    nodes = NodesSettings(several=True, lease_s=LEASE_S)
+    nodes = NodesSettings(several=True, lease_s=lease_s)
     return msgspec.structs.replace(settings, nodes=nodes, auth=auth, workspace=workspace)
 
 
@@ -76,13 +78,18 @@ async def two(zygote: Zygote, folder: Path, database: str) -> AsyncIterator[tupl
 
 @contextlib.asynccontextmanager
 async def servers(
-    zygote: Zygote, folder: Path, database: str | tuple[str, str], model: ScriptedModel, **groups: Any
+    zygote: Zygote,
+    folder: Path,
+    database: str | tuple[str, str],
+    model: ScriptedModel,
+    lease_s: float = LEASE_S,
+    **groups: Any,
 ) -> AsyncIterator[list[ServerProcess]]:
     """The same, with a model of the test's own. `database`: two, if each server reaches it at an address of its own."""
     async with contextlib.AsyncExitStack() as ends:
         made = []
         for name, url in zip("ab", (database, database) if isinstance(database, str) else database, strict=True):
-            settings = node(folder / name / "data", model, url, **groups)
+            settings = node(folder / name / "data", model, url, lease_s=lease_s, **groups)
             server = ServerProcess(zygote, folder / name, settings, hooks=[ON_A_TEST_SERVER])
             made.append(await ends.enter_async_context(server))
             await server.start()

@@ -10,7 +10,7 @@ from protocol import events as ev
 from tests.faults.harness.lengths import length
 from tests.faults.harness.node_counts import count_acts
 from tests.faults.process.process import Zygote
-from tests.faults.storage.test_nodes import servers
+from tests.faults.storage.test_nodes import PATIENT_LEASE_S, servers
 from tests.faults.test_drain import busy, check, talkers
 from tests.support.live import Address
 from tests.support.models.scripted_model import ScriptedModel
@@ -26,7 +26,7 @@ async def test_over_a_rolling_restart_no_client_is_refused_and_all_turns_go_to_t
 ) -> None:
     async with contextlib.AsyncExitStack() as ends:
         model = await ends.enter_async_context(ScriptedModel(busy))
-        made = await ends.enter_async_context(servers(zygote, tmp_path, database, model))
+        made = await ends.enter_async_context(servers(zygote, tmp_path, database, model, PATIENT_LEASE_S))
         balancer = await ends.enter_async_context(Balancer([one.port for one in made]))
         here = Address(balancer.port)
         async with talkers(here) as there:
