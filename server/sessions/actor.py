@@ -130,8 +130,9 @@ class SessionActor:
 
     @property
     def _unfinished(self) -> bool:
-        """Whether a step is under way, or something waits for one."""
-        return self._stepping or self._text.under_way or len(self._inbox) > 0 or self._journal_error is not None
+        """Whether a step is under way, or something waits for one: what is queued, too, until it begins. A stop would cut that turn short."""
+        waits = len(self._inbox) > 0 or (self._task is None and bool(self.state.view.queued))
+        return waits or self._stepping or self._text.under_way or self._journal_error is not None
 
     def submit(
         self, submission: Submission, share_id: str = "", sender: object = None, digest: bytes = b""
@@ -173,10 +174,9 @@ class SessionActor:
     async def run(self) -> None:
         """Run until it is stopped, fails, or the session is deleted. Every ending goes through `_end`."""
         self._task = asyncio.current_task()
-        state = self._session.state
-        self._observer.begin(state.view.model, state.view.turn_id if state.in_turn else None)
+        self._observer.begin(self.state.view.model, self.state.view.turn_id if self.state.in_turn else None)
         try:
-            if self._session.working or self._session.state.view.queued:
+            if self._session.working or self.state.view.queued:
                 await self._step([Recover()])
             while not self.stopping or len(self._inbox):
                 await self._step(await self._next())

@@ -270,6 +270,24 @@ async def test_a_restart_in_the_middle_of_a_turn_leaves_the_session_usable(tmp_p
             assert (await listener.until_type(ev.TurnComplete)).final_response == "Hello again."
 
 
+async def test_a_session_that_wakes_for_what_is_queued_is_not_put_to_sleep_before_its_turn(tmp_path: Path) -> None:
+    async with (
+        ScriptedModel([stream(Text("Once"), Hang()), text("Yes.")], allow_complaints=True) as model,
+        running(settings_for(tmp_path, model)) as manager,
+    ):
+        async with manager.attach_new("ann") as followed:
+            session_id, listener = followed.session_id, Listener(followed)
+            for said in ("tell", "and then?"):
+                await manager.submit_user_input(session_id, said)
+            await listener.until_type(ev.AssistantChunk)
+            actor = manager.registry.get(session_id)
+            assert actor is not None and len(actor.state.view.queued) == 1
+            await manager.registry.end(actor)
+            async with manager.registry.activated(session_id) as woken:
+                assert not woken.may_sleep and not woken.may_restart
+            await listener.until_type(ev.TurnComplete)
+
+
 async def test_a_stopping_server_accepts_no_submission(tmp_path: Path) -> None:
     async with running(settings_for(tmp_path)) as manager:
         session_id = await manager.create_session("ann")
