@@ -8,7 +8,7 @@ const HIDDEN_MS = 500;
  * What streams is drawn at most this often: each time costs the browser a layout and a paint of all that is seen. Where that
  * takes long it is done less often, so that most of the time is left for what the user does.
  */
-const STREAMED_MS = 30;
+const STREAMED_MS = 45;
 const STREAMED_MAX_MS = 120;
 /** The time from one such draw to the next is so many times what it takes. */
 const STREAMED_SHARE = 5;
