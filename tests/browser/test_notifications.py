@@ -68,7 +68,7 @@ async def test_a_phone_is_told_by_the_service_worker_and_a_press_opens_the_sessi
         ScriptedModel([text("First."), text("Second.")]) as model,
         listening(settings_for(tmp_path, model)) as live,
     ):
-        chat = await tabs.open(live.http, script=PHONE)
+        chat = await tabs.open(live.http, script=PHONE, worker=True)
         page = chat.page
         await chat.button("Settings").click()
         await page.get_by_label("Notify me").check()

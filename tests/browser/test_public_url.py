@@ -22,7 +22,7 @@ async def test_all_of_the_page_works_below_a_path(tabs: Tabs, tmp_path: Path) ->
         async with listening(msgspec.structs.replace(settings, server=server)):
             token = (tmp_path / "token").read_text().strip()
             requests: list[str] = []
-            chat = await tabs.open(f"{url}/#token={token}", requests=requests)
+            chat = await tabs.open(f"{url}/#token={token}", requests=requests, worker=True)
             await chat.say("write a note")
             await expect(chat.answers).to_have_text("Written.")
             assert chat.page.url == f"{url}/s/{chat.session_id}"

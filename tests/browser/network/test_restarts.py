@@ -43,7 +43,7 @@ async def standing(
     async with ScriptedModel(script) as model:
         async with ServerProcess(zygote, folder, settings_for(folder / "data", model)) as server:
             await server.start()
-            yield await tabs.open(server.http), server, model
+            yield await tabs.open(server.http, worker=True), server, model
 
 
 async def lost(chat: Chat) -> None:

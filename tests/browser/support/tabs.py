@@ -20,6 +20,7 @@ NETWORK = r"^(?!.*net::ERR_NAME_NOT_RESOLVED).*(Failed to load resource|WebSocke
 REPORT_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) => reportFault(`${event.violatedDirective} was breached: ${event.blockedURI} ${event.sample}`));
 """
+WITHOUT_WORKER = "delete Navigator.prototype.serviceWorker;"
 
 
 class Tabs:
@@ -52,7 +53,7 @@ class Tabs:
         """A new tab at this address, as a new visitor or beside another tab.
 
         `script` runs before those of the page; `requests` gets the URL of each request, which takes a third of what a tab
-        costs the test; `options` are those of Playwright's `new_context`.
+        costs the test; `options` are those of `context` and of Playwright's `new_context`.
         """
         context = beside.page.context if beside is not None else await self.context(**options)
         page = await context.new_page()
@@ -65,13 +66,13 @@ class Tabs:
         await page.goto(url)
         return Chat(page)
 
-    async def context(self, **options: Any) -> BrowserContext:
-        """A visitor who was never here."""
+    async def context(self, *, worker: bool = False, **options: Any) -> BrowserContext:
+        """A visitor who was never here. `worker`: whose browser has service workers: one fetches and keeps all files of the page, which others are spared."""
         context = await self._browser.new_context(**{"viewport": DESKTOP, "reduced_motion": "reduce", **options})
         context.set_default_timeout(PATIENCE_MS)
         self._contexts.append(context)
         await context.expose_function("reportFault", self._report)
-        await context.add_init_script(REPORT_VIOLATIONS)
+        await context.add_init_script(REPORT_VIOLATIONS if worker else REPORT_VIOLATIONS + WITHOUT_WORKER)
         return context
 
     async def close(self) -> None:
