@@ -136,16 +136,16 @@ def test_commit_without_a_set_up_is_an_error(repository: Path) -> None:
         pass
 
 
-async def test_both_are_measured_in_turn_after_a_pair_that_warms_up() -> None:
+async def test_both_are_measured_in_turn_and_begin_in_turn_after_a_pair_that_warms_up() -> None:
     measured: list[str] = []
 
-    async def measure_one(name: str) -> float:
+    async def measure_one(name: str) -> tuple[str, int]:
         measured.append(name)
-        return len(measured)
+        return name, len(measured)
 
-    assert await in_turn(("A", "B"), measure_one, 2) == [(3, 4), (5, 6)]
-    assert measured == ["A", "B"] * 3
-    assert await in_turn(("A", "B"), measure_one, 1, warm_up=False) == [(7, 8)]
+    assert await in_turn(("A", "B"), measure_one, 2) == [(("A", 4), ("B", 3)), (("A", 5), ("B", 6))]
+    assert measured == ["A", "B", "B", "A", "A", "B"]
+    assert await in_turn(("A", "B"), measure_one, 1, warm_up=False) == [(("A", 7), ("B", 8))]
 
 
 @in_the_long_form
