@@ -19,7 +19,7 @@ async def run(command: str, port: int, folder: Path) -> str:
     process = await asyncio.create_subprocess_exec(
         "bash", "-c", command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         output, _ = await process.communicate()
     assert process.returncode == 0
     return output.decode()

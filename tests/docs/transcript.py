@@ -123,7 +123,8 @@ class Replay:
         """How much of a text is replayed and how much comes live is the clock's affair: only the rest is compared then."""
         left_out = ("heartbeat", *(STREAMED if resumed else ()))
         expected, actual = runs(shown, left_out), runs(person.frames, left_out)
-        assert [kind for kind, _ in actual] == [kind for kind, _ in expected]
+        kinds, came = ([kind for kind, _ in each] for each in (expected, actual))
+        assert came == kinds, f"{came} came, not {kinds}"
         for (_, one), (_, other) in zip(expected, actual, strict=True):
             # Of several frames of one type the document shows the first, or some.
             compared = [whole_or_joined(one[0], frame) for frame in other]

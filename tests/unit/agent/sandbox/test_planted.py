@@ -70,7 +70,7 @@ async def test_a_folder_swapped_for_a_link_while_the_server_writes_leads_nowhere
     outside.mkdir(parents=True)
     outside.chmod(0o777)
     swap = (
-        f"while :; do rm -rf way; mkdir way; rm -rf way; ln -s {outside} way; rm -f way; touch begun; done 2>/dev/null"
+        f"while :; do rm -rf way; mkdir way; rm -rf way; ln -s {outside} way; touch begun; rm -f way; done 2>/dev/null"
     )
     tasks = TaskOwner("test")
     tasks.start(inside.run(swap), "swap")

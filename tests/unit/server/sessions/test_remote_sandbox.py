@@ -185,7 +185,7 @@ async def test_a_sandbox_that_only_builds_is_given_up_after_a_while(tmp_path: Pa
 async def test_the_build_of_a_sandbox_is_reported_and_a_call_that_waits_too_long_must_retry(
     tmp_path: Path,
 ) -> None:
-    async with spaces(tmp_path) as hub, server(tmp_path, hub, start_wait_s=0.2) as manager:
+    async with spaces(tmp_path) as hub, server(tmp_path, hub, start_wait_s=1.0) as manager:
         hub.never_starts = "BUILDING"
         session_id = await manager.create_session("ann", TOKEN)
         async with manager.attach((await manager.registry.open(session_id)).row) as port:
