@@ -3,16 +3,17 @@
 The tests share one server; the model says what it was sent.
 """
 
+import asyncio
 import re
 import zipfile
 from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.support.frames import REACHES
-from tests.browser.support.tabs import Tabs
+from tests.browser.support.tabs import NETWORK, Tabs
 from tests.support.application import settings_for
 from tests.support.live import Live, listening
 from tests.support.models.images import png
@@ -74,6 +75,36 @@ async def test_an_image_that_is_added_reaches_the_model_and_is_shown_with_the_me
     await expect(shown).to_have_js_property("naturalWidth", 8)
     await chat.page.reload()
     await expect(shown).to_have_js_property("naturalWidth", 8)
+
+
+async def test_a_message_waits_for_its_files_and_stays_in_the_field_where_one_was_not_taken(
+    live: Live, tabs: Tabs
+) -> None:
+    tabs.expects(NETWORK)
+    chat = await tabs.open(live.http)
+    goes_on = asyncio.Event()
+
+    async def held(route: Route) -> None:
+        await goes_on.wait()
+        await (route.abort() if "lost" in route.request.url else route.continue_())
+
+    await chat.page.route("**/files/*.png", held)
+    waits = chat.page.get_by_text("The message is sent when its files are there.")
+    field = chat.page.locator("input[type=file]")
+    await field.set_input_files({"name": "lost.png", "mimeType": "image/png", "buffer": png(8, 8)})
+    await chat.say("What is it?")
+    await expect(waits).to_be_visible()
+    goes_on.set()
+    await expect(chat.page.get_by_role("list", name="Files added")).to_contain_text("not taken")
+    await expect(chat.field).to_have_value("What is it?")
+    goes_on.clear()
+    await field.set_input_files({"name": "red.png", "mimeType": "image/png", "buffer": png(8, 8)})
+    await chat.say("And this?")
+    await expect(waits).to_be_visible()
+    await expect(chat.field).to_have_value("And this?")
+    goes_on.set()
+    await expect(chat.answers).to_have_text("seen: image_url, text")
+    await expect(chat.field).to_have_value("")
 
 
 async def test_a_file_that_the_browser_makes_no_picture_of_has_the_icon_of_a_file(live: Live, tabs: Tabs) -> None:

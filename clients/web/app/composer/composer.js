@@ -24,6 +24,7 @@ export function Composer({ conversation }) {
   void conversation.version.value;
   const { view, running, session, barred } = conversation;
   const [text, setText] = useState(() => loadDraft(session.sessionId));
+  const [due, setDue] = useState(/** @type {{ when: "queue" | "steer", failed: number } | null} */ (null));
   const area = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const files = useRef(/** @type {HTMLInputElement | null} */ (null));
   useLayoutEffect(() => {
@@ -54,15 +55,26 @@ export function Composer({ conversation }) {
     setText(now);
     saveDraft(session.sessionId, now);
   };
-  const sendable = text.trim() !== "" || conversation.uploads.there;
+  const { sending, there, failed } = conversation.uploads;
+  const sendable = text.trim() !== "" || there || sending;
   const prompts = usePrompts(conversation, text, write);
   const send = (/** @type {"queue" | "steer"} */ when) => {
     if (!sendable || barred) return;
+    if (sending) {
+      setDue({ when, failed });
+      return;
+    }
     saveDraft(session.sessionId, "");
     conversation.say(text, when);
     setText("");
     conversation.sent.value += 1;
   };
+  // A message waits for its files. Where one of them was not taken, it is for the user to say how it goes on.
+  useEffect(() => {
+    if (!due || sending) return;
+    setDue(null);
+    if (failed === due.failed) send(due.when);
+  }, [due, sending]);
   const history = useRef(new PromptHistory());
   // Within a text of several lines the arrow keys move in it first.
   const recall = (/** @type {KeyboardEvent} */ event) => {
@@ -109,7 +121,7 @@ export function Composer({ conversation }) {
   const queues = view.state === "running";
   const hint = view.state === "awaiting_approval" ? narrow.value ? "Say something else…" : "Say something else instead of answering…" : running ? "Say what comes next, or steer it…" : "Say something…";
   return html`${prompts.shown}<form class="composer" onSubmit=${(/** @type {Event} */ event) => (event.preventDefault(), send("queue"))}>
-    <${Uploading} conversation=${conversation} />
+    <${Uploading} conversation=${conversation} due=${due !== null} />
     <textarea ref=${area} id="message" class="composer-text" dir="auto" rows="1" enterkeyhint=${enterSends() ? "send" : "enter"} placeholder=${hint} aria-label="Message" aria-autocomplete="list" aria-controls=${prompts.active && LIST_ID} aria-activedescendant=${prompts.active} value=${text} onInput=${(/** @type {any} */ event) => write(event.target.value)} onKeyDown=${keys} onPaste=${pasted}></textarea>
     <${FileField} field=${files} conversation=${conversation} />
     <button type="button" class="quiet add-files" aria-label="Add files" title="Add files to the workspace (or drop or paste them)" onClick=${() => files.current?.click()}><${Icon} name="clip" /></button>

@@ -17,8 +17,8 @@ export function FileField({ field, conversation }) {
   return html`<input type="file" class="hidden" ref=${field} multiple tabindex="-1" aria-hidden="true" onChange=${chosen} />`;
 }
 
-/** Files that were added and not spoken of yet. @param {{ conversation: Conversation }} props */
-export function Uploading({ conversation }) {
+/** Files that were added and not spoken of yet. `due`: whether the message waits for them. @param {{ conversation: Conversation, due: boolean }} props */
+export function Uploading({ conversation, due }) {
   const { uploads } = conversation;
   const list = uploads.list.value;
   if (!list.length) return null;
@@ -34,6 +34,7 @@ export function Uploading({ conversation }) {
       ${taken && state === "there" && html`<button type="button" class="link" title=${`${visible(taken)} is in the workspace already, and was left as it is`} onClick=${() => conversation.replace(id)}>Replace ${visible(taken)}</button>`}
       <button type="button" class="quiet" aria-label=${`${state === "sending" ? "Stop sending" : "Do not mention"} ${name}`} title=${state === "there" ? "It stays in the workspace; the message will not name it" : undefined} onClick=${() => uploads.drop(id)}><${Icon} name="close" /></button>
     </li>`)}
+    ${due && html`<li class="faint" role="status">The message is sent when its files are there.</li>`}
     ${blind && html`<li class="faint">${blind} sees no images: it is told their names.</li>`}
   </ul>`;
 }

@@ -35,6 +35,11 @@ export class Uploads {
     return this.list.value.some(({ state }) => state === "there");
   }
 
+  /** How many were not taken. */
+  get failed() {
+    return this.list.value.filter(({ state }) => state === "failed").length;
+  }
+
   /**
    * Send them one after the other.
    * @param {File[]} files @param {number} most bytes of one file @param {() => Promise<string>} session gives its id
