@@ -73,7 +73,7 @@ export function Composer({ conversation }) {
   useEffect(() => {
     if (!due || sending) return;
     setDue(null);
-    if (failed === due.failed) send(due.when);
+    if (failed <= due.failed) send(due.when);
   }, [due, sending]);
   const history = useRef(new PromptHistory());
   // Within a text of several lines the arrow keys move in it first.
