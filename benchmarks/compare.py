@@ -37,6 +37,7 @@ class Size(msgspec.Struct, frozen=True):
 
     pairs: int = 5
     turn: cpu.Size = cpu.FULL
+    turns: int = 10
     live: ages.Size = ages.FULL
     resumes: replay.Resumes = replay.Resumes()
     sessions: int = 200
@@ -111,7 +112,10 @@ async def measure(builds: Builds, size: Size, names: Sequence[str]) -> list[Comp
 
 
 async def measure_turns(builds: Builds, size: Size) -> list[Comparison]:
-    """The CPU of one turn whose tokens come without gaps, in each way that text is read."""
+    """The CPU of turns in a row whose tokens come without gaps, in each way that text is read.
+
+    One alone after a pause costs several times as much where memory is slow: its code and data are out of the caches.
+    """
     async with scripted_model() as api_base:
         return [await _turn_cpu(builds, api_base, variant, size) for variant in cpu.VARIANTS]
 
@@ -119,7 +123,7 @@ async def measure_turns(builds: Builds, size: Size) -> list[Comparison]:
 async def _turn_cpu(builds: Builds, api_base: str, variant: cpu.Variant, size: Size) -> Comparison:
     groups = {"model": {"calls": {"direct_streams": variant.direct}}}
     async with _servers(builds, api_base, variant.model, groups) as servers:
-        pairs = await in_turn(servers, lambda one: cpu.turn_us(one, size.turn.tokens), size.pairs)
+        pairs = await in_turn(servers, lambda one: cpu.turn_us(one, size.turn.tokens, size.turns), size.pairs)
     figure = f"CPU a token, {size.turn.tokens:,} without gaps, {variant.title}"
     return Comparison(figure=figure, unit="µs", pairs=pairs)
 

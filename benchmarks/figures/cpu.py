@@ -1,5 +1,6 @@
 """CPU a token: the server's CPU for one session's stream without gaps, beside LiteLLM alone reading the same stream."""
 
+import contextlib
 from statistics import median
 
 import msgspec
@@ -89,12 +90,14 @@ async def measure_variant(variant: Variant, api_base: str, size: Size) -> list[R
     ]
 
 
-async def turn_us(target: Server, tokens: int) -> float:
-    """The server's CPU µs for a token of one turn in a fresh session, all that the turn brings with it included."""
-    async with client(target.socket_url) as socket:
+async def turn_us(target: Server, tokens: int, turns: int = 1) -> float:
+    """The server's CPU µs for a token of turns in a row, each in a fresh session, all that a turn brings with it included."""
+    async with contextlib.AsyncExitStack() as sockets:
+        fresh = [await sockets.enter_async_context(client(target.socket_url)) for _ in range(turns)]
         before = await target.cpu_at_rest_s()
-        await _turn(socket, tokens)
-        return (await target.cpu_at_rest_s() - before) / tokens * 1e6
+        for socket in fresh:
+            await _turn(socket, tokens)
+        return (await target.cpu_at_rest_s() - before) / turns / tokens * 1e6
 
 
 async def reading_us(bare: Reader, tokens: int) -> float:
