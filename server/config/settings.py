@@ -66,11 +66,14 @@ class Settings(SettingsGroup, frozen=True, kw_only=True):
     ] = field(default_factory=dict, name="mcpServers")
 
     def __post_init__(self) -> None:
+        if self.nodes.several and not self.journal.url:
+            raise ValueError(
+                "nodes.several needs journal.url (HOLDFAST_JOURNAL_URL): only a database can be shared by several servers"
+            )
         if self.nodes.several and len(self.auth.secret) < SECRET_CHARS_MIN:
             raise ValueError(
                 f"nodes.several needs auth.secret (HOLDFAST_SECRET): {SECRET_CHARS_MIN} or more characters, the same at every server"
             )
-
         if self.nodes.several and self.workspace.place == "own":
             raise ValueError(
                 "nodes.several needs workspace.place shared (HOLDFAST_WORKSPACES=shared) and workspace.shared_folder (HOLDFAST_SHARED_FOLDER), "

@@ -35,10 +35,6 @@ async def open_backend(settings: JournalSettings, nodes: NodesSettings = ALONE, 
     The data folder is this server's alone wherever the journal is. `files`: the folder of sessions' files, if servers share one.
     """
     if not settings.url:
-        if nodes.several:
-            raise JournalError(
-                "nodes.several needs journal.url (HOLDFAST_JOURNAL_URL): only a database can be shared by several servers"
-            )
         return Backend(await open_journal(settings.folder, settings), None)
     postgres = _postgres()
     lock = FolderLock(settings.folder)

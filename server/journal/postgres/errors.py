@@ -22,14 +22,55 @@ _REMEDIES = {
     "40": "another transaction was in the way; it is tried again",
     "28": "the login was refused: check the user and the password in journal.url (HOLDFAST_JOURNAL_URL)",
     "3D": "there is no such database: make it with CREATE DATABASE, or name another one in journal.url",
-    "42": "what it needs is not there or not allowed: let the user of journal.url own the journal's tables",
+    "42": "what it needs is not there or not allowed: let the user of journal.url make tables in its schema (GRANT CREATE ON SCHEMA "
+    "public TO USER), and own those of the journal that are there",
     READ_ONLY: "it can only be read: name the primary server in journal.url, or end default_transaction_read_only",
 }
 
 
 _REPEATED = re.compile(
     r'^connection (failed|is bad): |connection to server (at|on socket) "[^"]*"( \([^)]*\))?(, port \d+)? failed: | Is the server running .*$'
+    r"| LINE \d+: .*\^"
 )
+
+_NOT_CONNECTED = (
+    (
+        ("certificate",),
+        ": its certificate cannot be checked: name the authority's file with ?sslrootcert=FILE, and its host, in {key}",
+    ),
+    (
+        ("read-only", "is not read-write"),
+        " can only be read: name the primary server in {key}, or end default_transaction_read_only",
+    ),
+    (
+        ("too many", "remaining connection slots"),
+        ": it has no connection left: raise its max_connections, or the limit of the user or the database",
+    ),
+    (
+        ("pg_hba.conf",),
+        ": it lets this user in neither from here nor so: add a line for that to its pg_hba.conf, and have it read again",
+    ),
+    (
+        ("permission denied for database",),
+        ": the user may not connect: GRANT CONNECT ON DATABASE, or name another user in {key}",
+    ),
+    (
+        ("database system is", "not accepting connections", "not currently accepting"),
+        " starts, stops or takes no connections: wait until it does, or look at its log",
+    ),
+    (
+        ("authentication failed", "no password supplied", 'role "'),
+        ": the login was refused: check user and password in {key}",
+    ),
+    (('FATAL: database "',), ": there is no such database: make it with CREATE DATABASE, or name another one"),
+    (
+        ("expected authentication request", "invalid response to SSL"),
+        ": what answers there is not PostgreSQL: check host and port in {key}",
+    ),
+    (("FATAL",), " refuses the connection: check what {key} says"),
+    (("",), " does not answer: start it, or check host and port in {key}"),
+)
+"""What libpq says, which gives no SQLSTATE where there is no connection yet, and what to do; the first that is in it."""
 
 
 class CannotStart(Unavailable):
@@ -72,6 +113,18 @@ def explain(error: BaseException, where: str) -> Unavailable | None:
     if remedy is None:
         remedy = "it does not work as it must: look at its log" if state else _REMEDIES["08"]
     return Unavailable(f"{where}: {remedy} ({one_line(error)})")
+
+
+def not_connected(error: psycopg.Error, where: str, key: str) -> Unavailable:
+    """Why there is no connection, with the remedy. `key`: the setting that has the address."""
+    text = one_line(error)
+    if "SSL" in text and ("required" in text or "does not support" in text):
+        return CannotStart(
+            f"{where} offers no TLS, and the password would cross a network: switch TLS on there, or write ?sslmode=disable in {key} "
+            "if nobody else is on the way"
+        )
+    remedy = next(said for words, said in _NOT_CONNECTED if any(one in text for one in words))
+    return Unavailable(f"{where}{remedy.format(key=key)} ({text})")
 
 
 def error_of(result: pq.abc.PGresult) -> psycopg.Error:

@@ -11,7 +11,7 @@ from psycopg import pq
 
 from server.journal.base import JournalError, Unavailable
 from server.journal.postgres.address import Address
-from server.journal.postgres.errors import CannotStart, explain, one_line
+from server.journal.postgres.errors import CannotStart, explain, not_connected
 from server.journal.postgres.schema import Connection
 
 ANSWER_S = 30.0
@@ -61,7 +61,7 @@ class Link:
             if address.pooled:
                 self.connection.read_only = True  # said with each BEGIN
         except psycopg.Error as error:
-            raise _refused(error, address) from error
+            raise not_connected(error, self.where, address.key) from error
         self._socket: socket.socket | None = socket.socket(fileno=os.dup(self.pgconn.socket))
         try:
             self._set_up(address)
@@ -187,27 +187,3 @@ def _check(found: tuple[Any, ...], address: Address, backend: int) -> None:
             f"{where} is reached through a pooler: name the server itself in journal.direct_url (HOLDFAST_JOURNAL_DIRECT_URL); "
             "journal.url may stay the pooler's"
         )
-
-
-def _refused(error: psycopg.Error, address: Address) -> JournalError:
-    """Why there is no connection, with the remedy."""
-    text = one_line(error)
-    where = address.where
-    if "SSL" in text and ("required" in text or "does not support" in text):
-        return CannotStart(
-            f"{where} offers no TLS, and the password would cross a network: switch TLS on there, or write ?sslmode=disable "
-            f"in {address.key} if nobody else is on the way"
-        )
-    if "read-only" in text or "is not read-write" in text:
-        return Unavailable(
-            f"{where} can only be read: name the primary server in {address.key}, or end default_transaction_read_only ({text})"
-        )
-    if "does not exist" in text and "database" in text:
-        return Unavailable(
-            f"{where}: there is no such database: make it with CREATE DATABASE, or name another one ({text})"
-        )
-    if "authentication failed" in text or "no password supplied" in text or 'role "' in text:
-        return Unavailable(f"{where}: the login was refused: check user and password in {address.key} ({text})")
-    if "too many" in text or "remaining connection slots" in text:
-        return Unavailable(f"{where}: it has no connection left: raise its max_connections ({text})")
-    return Unavailable(f"{where} does not answer: start it, or check host and port in {address.key} ({text})")

@@ -278,7 +278,9 @@ def test_several_servers_need_a_secret_that_they_share(config: Path, secret: str
         ({"workspace": {}}, "nodes.several needs workspace.place shared (HOLDFAST_WORKSPACES=shared)"),
         ({"workspace": {"place": "shared"}}, "shared_folder (HOLDFAST_SHARED_FOLDER) and place shared"),
         ({"workspace": {"shared_folder": "/mnt/files"}}, "go together: set both, or none"),
-        ({"journal": {}}, "workspace.place shared is for servers on one database: set journal.url"),
+        ({"journal": {}}, "nodes.several needs journal.url (HOLDFAST_JOURNAL_URL)"),
+        ({"journal": {}, "workspace": {}}, "nodes.several needs journal.url (HOLDFAST_JOURNAL_URL)"),
+        ({"journal": {}, "nodes": {}}, "workspace.place shared is for servers on one database: set journal.url"),
     ],
 )
 def test_several_servers_need_a_folder_that_they_share(config: Path, change: dict[str, object], says: str) -> None:

@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from server.journal.postgres.errors import explain, one_line
+from server.journal.postgres.errors import explain, not_connected, one_line
 
 
 def error(state: str) -> psycopg.Error:
@@ -49,3 +49,28 @@ def test_a_long_message_is_one_short_line() -> None:
 def test_what_a_message_tells_already_is_left_out(where: str) -> None:
     text = f"connection failed: connection to server {where} failed: Connection refused\n\tIs the server running on that host?"
     assert one_line(psycopg.OperationalError(text)) == "Connection refused"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Connection refused\n\tIs the server running on that host?", "does not answer: start it"),
+        ('FATAL:  no pg_hba.conf entry for host "127.0.0.1", user "ann", no encryption', "a line for that to its pg_hba.conf"),
+        ('FATAL:  permission denied for database "work"\nDETAIL:  User does not have CONNECT privilege.', "GRANT CONNECT"),
+        ('FATAL:  too many connections for role "ann"', "it has no connection left"),
+        ('FATAL:  role "ann" is not permitted to log in', "the login was refused"),
+        ('FATAL:  database "work" does not exist', "there is no such database"),
+        ('FATAL:  database "work" is not currently accepting connections', "takes no connections"),
+        ("FATAL:  the database system is starting up", "takes no connections"),
+        ('root certificate file "/root.crt" does not exist\nEither provide the file, or change sslmode', "sslrootcert=FILE"),
+        ("SSL error: certificate verify failed", "sslrootcert=FILE"),
+        ("server does not support SSL, but SSL was required", "offers no TLS"),
+        ("expected authentication request from server, but received H", "is not PostgreSQL"),
+        ("received invalid response to SSL negotiation: H", "is not PostgreSQL"),
+        ('FATAL:  unrecognized configuration parameter "nonsense"', "refuses the connection"),
+    ],
+)  # fmt: skip
+def test_why_there_is_no_connection_is_one_line_with_what_to_do(said: str, told: str) -> None:
+    refused = str(not_connected(psycopg.OperationalError(said), "PostgreSQL at x, database work", "journal.url"))
+    assert refused.startswith("PostgreSQL at x, database work") and told in refused
+    assert "\n" not in refused

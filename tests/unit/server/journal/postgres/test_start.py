@@ -74,6 +74,17 @@ async def test_a_user_that_is_not_there(postgres: Databases, made: str) -> None:
     await refusal(postgres.url_of(made, user="nobody"), Unavailable, "check user and password")
 
 
+async def test_a_user_that_may_make_no_tables(postgres: Databases, made: str) -> None:
+    user = f"weak_{made}"
+    postgres.execute(f"CREATE ROLE {user} LOGIN")
+    try:
+        await refusal(postgres.url_of(made, user=user), Unavailable, r"GRANT CREATE ON SCHEMA.*schema public\)$")
+        postgres.execute(f"REVOKE CONNECT ON DATABASE {made} FROM PUBLIC")
+        await refusal(postgres.url_of(made, user=user), Unavailable, "may not connect: GRANT CONNECT ON DATABASE")
+    finally:
+        postgres.execute(f"DROP ROLE {user}")
+
+
 async def test_an_encoding_that_is_not_utf_8(postgres: Databases, database: str) -> None:
     postgres.execute("CREATE DATABASE ascii TEMPLATE template0 ENCODING 'SQL_ASCII'")
     try:
