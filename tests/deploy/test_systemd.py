@@ -50,6 +50,20 @@ def stop_timeout(unit: str) -> int:
     return int(seconds)
 
 
+@pytest.mark.parametrize("name", ["holdfast.service", "holdfast@.service"])
+def test_the_units_forbid_nothing_that_a_commands_sandbox_is_made_of(name: str) -> None:
+    told = set(re.findall(r"^(\w+)=", (UNITS / name).read_text(), re.MULTILINE))
+    made_of = {
+        "ProtectHostname",
+        "RestrictNamespaces",
+        "ProtectKernelTunables",
+        "ProtectProc",
+        "ProcSubset",
+        "SystemCallFilter",
+    }
+    assert not told & made_of
+
+
 def test_the_unit_of_several_servers_sets_what_they_need_and_is_otherwise_that_of_one() -> None:
     one, several = ((UNITS / name).read_text() for name in ("holdfast.service", "holdfast@.service"))
     settings = dict(

@@ -88,7 +88,7 @@ def build(
     `hidden`: folders that are empty in it, even where a folder above them is shown. `as_descriptor`: gives a file
     descriptor from which bubblewrap reads the bytes.
     """
-    arguments = [*ISOLATION, "--uid", str(USER_ID), "--gid", str(USER_ID), "--hostname", "sandbox"]
+    arguments = [*ISOLATION, "--uid", str(USER_ID), "--gid", str(USER_ID)]
     if not settings.network:
         arguments.append("--unshare-net")
     for name, value in {**ENVIRONMENT, "HOME": workspace.home}.items():

@@ -22,6 +22,7 @@ REQUIRED_PROGRAMS = ("prlimit", "nice", "sh")
 ISOLATION = (
     *("--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
     *("--disable-userns", "--new-session", "--die-with-parent", "--cap-drop", "ALL", "--clearenv"),
+    *("--hostname", "sandbox"),
 )
 """What every sandbox is started with."""
 TRIAL = (
@@ -164,6 +165,11 @@ def _refusal(version: str, output: str) -> tuple[str, str]:
         return f"the kernel takes no filter for system calls: {last_line}", "use a kernel with CONFIG_SECCOMP_FILTER"
     if "disable-userns" in last_line:
         return f"bubblewrap {version} is too old: 0.8.0 or newer is needed", "install a newer bubblewrap"
+    if "set hostname" in last_line:
+        return (
+            f"bubblewrap {version} starts no sandbox: {last_line}",
+            "set ProtectHostname=no in the server's systemd unit",
+        )
     advice = (
         "allow unprivileged user namespaces (sysctl kernel.unprivileged_userns_clone=1, on Ubuntu also "
         "kernel.apparmor_restrict_unprivileged_userns=0); in a container run it with the privileges for them"

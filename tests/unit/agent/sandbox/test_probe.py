@@ -1,7 +1,9 @@
 """Bubblewrap probe: the system's program first, then the Python package's; and what to do where there is none."""
 
 import os
+import platform
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from agent.workspace.files import ExitStatus
 from agent.workspace.settings import WorkspaceLimits
 from agent.workspace.workspace import Workspace
 from tests.support.executors import disk, places
+from tests.support.paths import ROOT
 
 PACKAGED = packaged_program()
 EMPTY_PATH = "/nonexistent"
@@ -138,3 +141,25 @@ def test_a_package_without_its_program_counts_as_none(tmp_path: Path, monkeypatc
 def test_the_packaged_program_is_found_without_a_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PATH")
     assert packaged_program() == PACKAGED and os.access(packaged(), os.X_OK)
+
+
+FORBIDDEN = """
+import ctypes, struct, sys
+code = struct.pack("=" + "HBBI" * 4, 0x20, 0, 0, 0, 0x15, 0, 1, int(sys.argv[1]), 6, 0, 0, 0x00050001, 6, 0, 0, 0x7FFF0000)
+class Program(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
+prctl = ctypes.CDLL(None, use_errno=True).prctl
+assert prctl(38, 1, 0, 0, 0) == 0 and prctl(22, 2, ctypes.byref(Program(4, code)), 0, 0) == 0, ctypes.get_errno()
+from agent.sandbox.local.probe import probe
+found = probe("/nonexistent")
+print(found.program, found.why, found.advice)
+"""
+"""Lets the kernel refuse sethostname (EPERM) to a process and all that it starts, as systemd does for ProtectHostname=yes."""
+SETHOSTNAME = {"x86_64": 170, "aarch64": 161}
+
+
+@pytest.mark.skipif(platform.machine() not in SETHOSTNAME, reason="the number of the call is not known here")
+def test_a_service_in_which_no_command_would_start_is_found_out_at_its_start() -> None:
+    command = [sys.executable, "-c", FORBIDDEN, str(SETHOSTNAME[platform.machine()])]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
+    assert said.startswith("None ") and "ProtectHostname=no in the server's systemd unit" in said
