@@ -41,10 +41,10 @@ def as_the_image(service: dict[str, str], port: int) -> PostgresServer:
 
 @contextlib.asynccontextmanager
 async def nginx(folder: Path, port: int, nodes: dict[str, int]) -> AsyncIterator[None]:
-    """nginx with the file that the proxy's service mounts, for servers at these ports."""
+    """nginx with the file that the proxy's service mounts, for servers at these ports. Names that are looked up again need a newer one than many machines have."""
     text = (COMPOSE / "nginx.conf").read_text()
     changes = {"listen 80;": f"listen 127.0.0.1:{port};"}
-    changes |= {f"server {name}:7860 ": f"server 127.0.0.1:{at} " for name, at in nodes.items()}
+    changes |= {f"server {name}:7860 resolve ": f"server 127.0.0.1:{at} " for name, at in nodes.items()}
     for found, put in changes.items():
         assert text.count(found) == 1
         text = text.replace(found, put)
