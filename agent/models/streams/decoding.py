@@ -13,6 +13,12 @@ Decode = Callable[[bytes], StreamChunk | None]
 """Makes a chunk of the data of one event; None for an event that is only a sign of life. One decoder reads one stream.
 Raises ErrorChunk, and ValueError for data that is no event of its provider."""
 
+DecodeTexts = Callable[[bytes, int], StreamChunk | None]
+"""Makes one chunk of the text of so many events, whose data are lines. None if there is more in them than text: then each is to be
+decoded by itself."""
+
+_BETWEEN = b"}\n\ndata: {"
+
 _Event = TypeVar("_Event")
 
 
@@ -45,6 +51,16 @@ def decode_event(decoder: msgspec.json.Decoder[_Event], data: bytes) -> _Event:
         return msgspec.convert(json.loads(data.decode("utf-8", "replace")), decoder.type, strict=False)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise ValueError(str(error)) from error
+
+
+def lines_of_events(block: bytes) -> tuple[bytes, int] | None:
+    """The data of a block's events, a line each, and their number. None unless the block is whole events of one line with a JSON
+    object each, as nearly all are. No value of JSON can go over a line's end then: what decodes as so many is one of each event.
+    """
+    count = block.count(_BETWEEN) + 1
+    if block.count(b"\n") != 2 * count or not block.startswith(b"data: {") or not block.endswith(b"}\n\n"):
+        return None
+    return block[6:-2].replace(_BETWEEN, b"}\n{"), count
 
 
 def counts_as(shape: type[_Event], usage: object) -> _Event | None:

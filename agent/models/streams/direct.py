@@ -15,7 +15,7 @@ from agent.models.error_mapping import ErrorMapper
 from agent.models.errors import ModelError, model_error
 from agent.models.guarded_transport import EventStreamResponse
 from agent.models.provider_errors.words import read_words
-from agent.models.streams.decoding import ErrorChunk, LastChunk
+from agent.models.streams.decoding import ErrorChunk, LastChunk, lines_of_events
 from agent.models.streams.pushed import push
 from agent.models.streams.readers import Body
 from agent.models.streams.wrapped import Wrapper
@@ -24,6 +24,8 @@ from agent.models.types import StreamChunk, TakeChunks
 _BYTES_A_CHAR = 12
 """Bytes of JSON for one code point at most: two escaped surrogates."""
 _ENVELOPE_BYTES = 64 * 1024
+_FEW_BYTES = 1024
+"""Events of so few bytes are not worth a second attempt to decode them together."""
 _HEAD_BYTES = 64 * 1024
 """How much of a body without events is read: an error, or an answer that is no stream."""
 _BOM = b"\xef\xbb\xbf"
@@ -37,6 +39,7 @@ class DirectStream:
     def __init__(self, body: Body, wrapper: Wrapper, errors: ErrorMapper, model: str, max_output_chars: int) -> None:
         self._response = body.response
         self._decode = body.decode
+        self._decode_texts = body.decode_texts
         self._lines = body.lines
         self._wrapper = wrapper
         self._errors = errors
@@ -110,16 +113,49 @@ class DirectStream:
 
     def _feed(self, block: bytes) -> list[StreamChunk]:
         """The chunks of the events that this block completes. An error is kept until they have been returned."""
-        if self._events and self._is_one_event(block):
-            chunks: list[StreamChunk] = []
+        chunks: list[StreamChunk] = []
+        end = block.rfind(b"\n\n") + 2
+        if end > 1 and self._is_at_line and self._line_bytes + end <= self._max_line:
+            whole = block[:end]
+            if self._line_bytes:
+                whole = b"".join([*self._line, whole])
+                self._line, self._line_bytes = [], 0
+            self._feed_events(whole, chunks)
+            block = block[end:]
+        if block and not self._done and self._failure is None:
+            self._feed_lines(block, chunks)
+        return chunks
+
+    @property
+    def _is_at_line(self) -> bool:
+        """Whether the line that is read is the first of a server-sent event."""
+        return self._data is None and not self._event and not self._lines
+
+    def _feed_events(self, block: bytes, chunks: list[StreamChunk]) -> None:
+        """Whole events. Those of text alone are decoded together, as many as can be; others one by one."""
+        if block.find(b"\n") == len(block) - 2 and block.startswith(b"data:"):  # one, as at the pace of real models
+            self._begun = True
             self._dispatch(block[5:-2].strip(), chunks)
-            return chunks
+        elif self._decode_texts is None:
+            self._feed_lines(block, chunks)
+        elif (lines := lines_of_events(block)) is not None and (text := self._decode_texts(*lines)) is not None:
+            self._begun = True
+            self._events += 1
+            chunks.append(text)
+        elif len(block) > _FEW_BYTES and (half := block.find(b"\n\n", len(block) // 2) + 2) < len(block):
+            self._feed_events(block[:half], chunks)
+            if not self._done and self._failure is None:
+                self._feed_events(block[half:], chunks)
+        else:
+            self._feed_lines(block, chunks)
+
+    def _feed_lines(self, block: bytes, chunks: list[StreamChunk]) -> None:
+        """A part of the body, line by line."""
         if not self._events and len(self._head) < _HEAD_BYTES:
             self._head += block
         first, *rest = block.split(b"\n")
         self._line.append(first)
         self._line_bytes += len(first)
-        chunks = []
         if self._line_bytes > self._max_line:
             self._failure = model_error(
                 "model_output_too_large", self._model, because="one line of its stream is too long", retryable=False
@@ -134,13 +170,6 @@ class DirectStream:
                 self._parse(line, chunks)
                 if self._done or self._failure is not None:
                     break
-        return chunks
-
-    def _is_one_event(self, block: bytes) -> bool:
-        """Whether a block is one event of one line and nothing else, as nearly all are at the pace of real models."""
-        between = not (self._line_bytes or self._event or self._lines) and self._data is None
-        whole = between and block.startswith(b"data:") and block.endswith(b"\n\n") and len(block) <= self._max_line
-        return whole and block.find(b"\n") == len(block) - 2
 
     def _parse(self, line: bytes, chunks: list[StreamChunk]) -> None:
         line = line.removesuffix(b"\r")

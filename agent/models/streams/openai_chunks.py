@@ -80,7 +80,30 @@ class _Chunk(msgspec.Struct):
     base_resp: _BaseResponse | None = None
 
 
+class _TextDelta(msgspec.Struct):
+    content: str | None = None
+    reasoning_content: None = None
+    reasoning: None = None
+    reasoning_details: None = None
+    refusal: None = None
+    tool_calls: None = None
+
+
+class _TextChoice(msgspec.Struct):
+    delta: _TextDelta
+    finish_reason: None = None
+
+
+class _TextChunk(msgspec.Struct):
+    """A chunk with text and nothing else that `decode` reads, as most are."""
+
+    choices: tuple[_TextChoice]
+    usage: None = None
+    error: None = None
+
+
 _decoder = msgspec.json.Decoder(_Chunk)
+_text_decoder = msgspec.json.Decoder(_TextChunk)
 
 
 def decode(data: bytes) -> StreamChunk:
@@ -116,6 +139,17 @@ def decode(data: bytes) -> StreamChunk:
         result.tokens = _tokens(chunk.usage)
         result.done = not chunk.choices  # the usage of the whole answer, which comes last
     return result
+
+
+def decode_texts(lines: bytes, count: int) -> StreamChunk | None:
+    """Decode so many chunks, a line each, as one with all their text. None if one of them has something else besides."""
+    try:
+        chunks = _text_decoder.decode_lines(lines)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if len(chunks) != count:
+        return None
+    return StreamChunk("".join([chunk.choices[0].delta.content or "" for chunk in chunks]))
 
 
 def _raise_error(chunk: _Chunk, data: bytes) -> None:

@@ -12,7 +12,7 @@ from openai.types.chat import ChatCompletionChunk
 from agent.models.guarded_transport import EventLines
 from agent.models.streams import cohere_events, openai_chunks
 from agent.models.streams.anthropic_events import AnthropicDecoder
-from agent.models.streams.decoding import Decode
+from agent.models.streams.decoding import Decode, DecodeTexts
 from agent.models.streams.gemini_chunks import GeminiDecoder
 from agent.models.streams.ollama_lines import OllamaDecoder
 from agent.models.streams.responses_events import ResponsesDecoder
@@ -20,11 +20,12 @@ from agent.models.streams.responses_events import ResponsesDecoder
 
 class Body(NamedTuple):
     """The body of an answer, of which nothing has been read, and what decodes its events. `lines`: each line of it is one,
-    instead of server-sent events."""
+    instead of server-sent events. `decode_texts`: what decodes several at once, if there is that for them."""
 
     response: httpx.Response
     decode: Decode
     lines: bool = False
+    decode_texts: DecodeTexts | None = None
 
 
 def body_of(wrapper: object) -> Body | None:
@@ -51,21 +52,25 @@ def _name(stream: object) -> str:
     return f"{type(stream).__module__}.{type(stream).__qualname__}"
 
 
+def _of_openai(response: httpx.Response) -> Body:
+    return Body(response, openai_chunks.decode, decode_texts=openai_chunks.decode_texts)
+
+
 def _of_client(stream: Any) -> Body | None:
     """Of the OpenAI client."""
     is_chat = getattr(stream, "_cast_to", None) is ChatCompletionChunk
-    return Body(stream.response, openai_chunks.decode) if is_chat else None
+    return _of_openai(stream.response) if is_chat else None
 
 
 def _of_chat(stream: Any) -> Body | None:
     """Of LiteLLM's readers of bodies that are OpenAI's events. What some have beside these, `openai_chunks` reads."""
-    return Body(stream.http_response, openai_chunks.decode)
+    return _of_openai(stream.http_response)
 
 
 def _of_openai_like(stream: Any) -> Body | None:
     """Of LiteLLM's reader of OpenAI's events at watsonx and the like."""
     lines = stream.streaming_response
-    return Body(lines.response, openai_chunks.decode) if isinstance(lines, EventLines) else None
+    return _of_openai(lines.response) if isinstance(lines, EventLines) else None
 
 
 def _of_anthropic(stream: Any) -> Body | None:
