@@ -78,6 +78,27 @@ class PushedReader(StreamReader):
         if type(waiter) is not _Taker:
             super().end_http_chunk_receiving()
 
+    def _read_nowait(self, n: int) -> bytes:
+        """As many whole blocks as there are in `n` bytes, together: aiohttp does its bookkeeping for each."""
+        held, offset = self._buffer, self._buffer_offset
+        if n == -1 or not held or len(held[0]) - offset > n:
+            return super()._read_nowait(n)
+        self._timer.assert_timeout()
+        blocks = [held.popleft()[offset:]]
+        size = len(blocks[0])
+        while held and (size := size + len(held[0])) <= n:
+            blocks.append(held.popleft())
+        data = b"".join(blocks)
+        self._buffer_offset = 0
+        self._size -= len(data)
+        self._cursor += len(data)
+        splits = self._http_chunk_splits
+        while splits and splits[0] < self._cursor:
+            splits.popleft()
+        if self._size < self._low_water and len(splits or ()) < self._low_water_chunks:
+            self._protocol.resume_reading()
+        return data
+
 
 async def push(reader: StreamReader, take: TakeBlock) -> None:
     """Hand what comes to `take` until that wants no more, or the body has ended or failed. What follows is for the reader's

@@ -62,7 +62,7 @@ async def test_text_behind_the_first_is_taken_at_once_and_in_order(way: str, tas
 @pytest.mark.parametrize("way", WAYS)
 async def test_text_for_which_there_is_no_room_waits_and_keeps_its_order(way: str, tasks: TaskOwner) -> None:
     gate, sink = Gate(), Filling()
-    pieces = [f"{number} " for number in range(500)]
+    pieces = [f"{number} " for number in range(4_000)]  # more than aiohttp holds: it reads on later
     answer = stream(Text("a "), gate, *map(Text, pieces), Finish())
     async with scripted(way, [answer]) as backend:
         call = tasks.start(backend.models.call(backend.ask("hello"), sink), "call")
@@ -120,3 +120,20 @@ async def test_of_large_blocks_that_come_in_one_step_the_first_alone_is_taken_in
     await pushing
     assert taken == [b"a"]
     assert await reader.readany() == b"bc", "the task takes the others together, and lets others run"
+
+
+async def test_what_is_held_is_read_in_whole_blocks_of_no_more_than_is_asked_for(tasks: TaskOwner) -> None:
+    loop = asyncio.get_running_loop()
+    reader = StreamReader(BaseProtocol(loop), 2**16, loop=loop)
+    reader._protocol.transport = asyncio.Transport()  # it is connected
+    pushing = tasks.start(push(reader, lambda _: False), "push")
+    await asyncio.sleep(0)
+    reader.begin_http_chunk_receiving()
+    for block in (b"0", b"123", b"456", b"", b"78", b"9abcdef", b"g"):
+        reader.feed_data(block)
+        reader.end_http_chunk_receiving()
+    await pushing
+    assert [await reader.read(size) for size in (2, 5, 4, 5, 100)] == [b"12", b"3456", b"78", b"9abcd", b"efg"]
+    assert (reader._size, reader._buffer_offset, list(reader._http_chunk_splits or ())) == (0, 0, [reader.total_bytes])
+    reader.feed_data(b"hi")
+    assert await reader.readany() == b"hi"
