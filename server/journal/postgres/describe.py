@@ -29,7 +29,7 @@ def describe(url: str) -> DatabaseState:
     try:
         with link as connection:
             version = schema.version(connection, address.where)
-            holder = lock.holder(connection)
+            held_by = lock.holders(connection)
             asked_at = time.time()
             found = connection.execute(_STATE).fetchone()
             clock = (asked_at + time.time()) / 2
@@ -45,7 +45,7 @@ def describe(url: str) -> DatabaseState:
     assert found is not None
     its_clock, waits, standbys = found
     about = f"schema version {version}" if version else "no journal yet; the first start makes it"
-    held = f"; {holder} has it" if holder else ""
+    held = f"; {', '.join(held_by)} {'has' if len(held_by) == 1 else 'have'} it" if held_by else ""
     return DatabaseState(
         about=f"{address.where}: version {server // 10_000}.{server % 10_000}, {about}{held}",
         local=address.local,

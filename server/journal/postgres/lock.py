@@ -24,10 +24,11 @@ TRY_AGAIN_S = 0.02
 _SCHEMA = "(SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
 _TAKE = f"SELECT pg_try_advisory_lock({CLASS}, {_SCHEMA}::int4)"
 _TAKE_SHARED = f"SELECT pg_try_advisory_lock_shared({CLASS}, {_SCHEMA}::int4)"
-_HOLDER = f"""
+_HOLDERS = f"""
     SELECT a.application_name FROM pg_locks l JOIN pg_stat_activity a USING (pid)
     WHERE l.locktype = 'advisory' AND l.granted AND l.classid = {CLASS} AND l.objid = {_SCHEMA}
         AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+    ORDER BY a.application_name
 """
 
 
@@ -36,10 +37,9 @@ def connection_name() -> str:
     return f"holdfast {os.getpid()} on {socket.gethostname()}"[:63]
 
 
-def holder(connection: Connection) -> str:
-    """The name of the connection that holds the database; empty if none does, or it has none."""
-    found = connection.execute(_HOLDER.encode()).fetchone()
-    return str(found[0]) if found and found[0] else ""
+def holders(connection: Connection) -> list[str]:
+    """The names of the connections that hold the database; of several if they share it. One without a name is left out."""
+    return [str(name) for (name,) in connection.execute(_HOLDERS.encode()).fetchall() if name]
 
 
 def take(link: Link, wait_s: float, *, shared: bool) -> None:
@@ -52,7 +52,7 @@ def take(link: Link, wait_s: float, *, shared: bool) -> None:
         with link as connection:
             if connection.execute(statement.encode()).fetchone() == (True,):
                 return
-            who = holder(connection)
+            who = next(iter(holders(connection)), "")
         if time.monotonic() >= until:
             raise DatabaseInUse(link.where, who, shared=shared)
         time.sleep(TRY_AGAIN_S)

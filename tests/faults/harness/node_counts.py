@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+from clients.prove.trace import Opened
 from tests.faults.harness.watched import Watched
 from tests.faults.process.process import ServerProcess
 from tests.support.network.http_client import http_client
@@ -30,6 +31,8 @@ async def count(tally: Counter[str], over: str, databases: Databases, database: 
     """Compare the views of each session, look up all that was seen, and count it with what the servers did that live."""
     await count_acts(tally, over, *(node for one in sessions for node in one.nodes))
     for one in sessions:
+        tally[f"sockets over {over}"] += sum(isinstance(entry, Opened) for entry in one.record.trace)
+        tally[f"sockets that noticed {over}, and came back"] += len(one.noticed())
         seen = await one.check(databases, database)
         assert seen
         tally[f"events seen over {over}, each of which is there"] += seen

@@ -9,7 +9,7 @@ from functools import partial
 import msgspec
 
 from clients.prove.checker import check
-from clients.prove.trace import NEWCOMER, WITNESS
+from clients.prove.trace import NEWCOMER, WITNESS, Closed
 from protocol import codec
 from protocol import events as ev
 from protocol.content import AssistantMessage
@@ -110,6 +110,10 @@ class Watched:
                 return True
 
             await eventually(came, "a way back")
+
+    def noticed(self) -> list[str]:
+        """The clients whose sockets have ended so far, once for each."""
+        return [entry.client for entry in self.record.trace if isinstance(entry, Closed)]
 
     async def check(self, databases: Databases, name: str) -> int:
         """Everybody sees the same, newcomers at both nodes too, and each event that anybody saw is in the database; how many."""

@@ -75,6 +75,7 @@ async def test_at_any_append_another_node_goes_on_and_no_tool_runs_twice(
                 assert await a.ended() == KILLED
                 await a.start()
                 await session.come_back(0)
+            assert session.noticed() == [session.followers[0].name] * dies, "who is at the other node notices nothing"
             tally["kills at appends"] += dies
             await count(tally, "kills", postgres, name_of(database), session)
         ran = [line for file in (tmp_path / str(at)).rglob("ran") for line in file.read_text().split()]

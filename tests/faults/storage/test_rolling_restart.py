@@ -43,6 +43,7 @@ async def test_over_a_rolling_restart_no_client_is_refused_and_all_turns_go_to_t
             assert talker.plain.denials == [] and talker.plain.unreachable == 0
             assert {code for code, _ in talker.plain.endings} <= {1001}
             assert not [event for event in talker.plain.events if isinstance(event, ev.Interrupted | ev.ErrorEvent)]
+            tally["sockets that noticed rolling restarts, and came back"] += len(talker.plain.endings)
             tally["events seen over rolling restarts"] += len(talker.plain.events)
         await count_acts(tally, "rolling restarts", *made)
         assert balancer.refused == 0

@@ -126,6 +126,14 @@ async def test_a_port_in_use_ends_with_code_1_and_one_line(tmp_path: Path) -> No
     assert err.startswith(f"holdfast: error: 127.0.0.1:{port} is in use") and err.count("\n") == 1
 
 
+async def test_a_database_that_is_not_there_ends_with_code_1_and_one_line_without_the_password(tmp_path: Path) -> None:
+    url = "postgresql://ann:s3cret@127.0.0.1:1/work"
+    code, out, err = await run(MODULE, "--port", "0", "--data", str(tmp_path), HOLDFAST_JOURNAL_URL=url)
+    assert (code, out) == (1, "")
+    assert err.startswith("holdfast: error: PostgreSQL at 127.0.0.1:1, database work does not answer: start it")
+    assert err.count("\n") == 1 and "s3cret" not in err
+
+
 async def test_a_data_folder_in_use_ends_with_code_1_and_one_line(tmp_path: Path) -> None:
     async with server(tmp_path, "--port", "0") as (first, _, _):
         code, out, err = await run(MODULE, "--port", "0", "--data", str(tmp_path))

@@ -10,6 +10,7 @@ from server.journal.base import Fenced, Unavailable
 from server.journal.nodes.base import OwnedElsewhere
 from server.journal.nodes.settings import NodesSettings
 from server.journal.postgres import lock
+from server.journal.postgres.describe import describe
 from server.journal.postgres.errors import DatabaseInUse
 from server.journal.postgres.journal import PostgresJournal, open_postgres
 from server.journal.postgres.nodes.nodes import PostgresNodes
@@ -153,6 +154,8 @@ async def test_a_server_that_is_alone_and_several_do_not_share_a_database(
     async with two(database) as (a, _):
         with pytest.raises(DatabaseInUse, match="stop that server"):
             await open_postgres(database)
+        about = describe(database).about
+        assert about.endswith(" have it") and about.count("holdfast ") == 2
         assert (await a.acquire("s")).term == 2
     alone = await open_postgres(database)
     assert (await alone.acquire("s")).term == 3
