@@ -2,6 +2,7 @@
 link, a sandbox or the local token of one is good at all.
 """
 
+import asyncio
 import hmac
 import logging
 import secrets
@@ -35,6 +36,9 @@ RUNNING: Final = ("alive", "draining")
 NAMED_MAX: Final = 3
 """Servers that a message names."""
 
+LOOK_S: Final = 0.1
+"""Pause between two looks at servers whose beat is late."""
+
 
 def derive(secret: str, name: str) -> bytes:
     """32 bytes for the file of this name. One says nothing of another, nor of the secret."""
@@ -54,7 +58,7 @@ async def check_secret(rows: CredentialRows, nodes: Nodes, secret: str) -> None:
     present = await rows.get("secret", CHECK)
     if present is not None and secrets.compare_digest(present.hash, mine):
         return
-    others = [one.name for one in await nodes.everybody() if one.number != nodes.number and one.state in RUNNING]
+    others = await _running(nodes)
     if present is None or others:
         raise Unavailable(
             "auth.secret (HOLDFAST_SECRET) is not that of the other servers on this database "
@@ -65,6 +69,18 @@ async def check_secret(rows: CredentialRows, nodes: Nodes, secret: str) -> None:
     log.warning(
         "auth.secret is another one than before: links to sessions, and what logins keep of a provider, are over"
     )
+
+
+async def _running(nodes: Nodes) -> list[str]:
+    """The names of the other servers that run. Waits until one whose beat is late has beaten again, as after an outage of the database,
+    or is declared dead, a lease later at most. Raises `JournalError`.
+    """
+    while True:
+        others = [one for one in await nodes.everybody() if one.number != nodes.number]
+        running = [one.name for one in others if one.state in RUNNING]
+        if running or all(one.state == "dead" for one in others):
+            return running
+        await asyncio.sleep(LOOK_S)
 
 
 def is_theirs(table: CredentialTable, secret: str) -> bool | None:

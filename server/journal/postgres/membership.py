@@ -28,6 +28,7 @@ _BEAT = f"""
         (SELECT min(speaks) FROM nodes WHERE NOT dead)
 """
 _OTHERS = "SELECT node, name FROM nodes WHERE NOT dead AND good_until > clock_timestamp() AND node <> %s"
+_LATE = "SELECT node, name FROM nodes WHERE NOT dead AND good_until <= clock_timestamp() AND node <> %s"
 _OTHERS_STAY = f"SELECT EXISTS ({_OTHERS} AND NOT draining)"
 _ROOM_ELSEWHERE = f"SELECT EXISTS ({_OTHERS} AND NOT draining AND room > 0)"
 _DECLARE = "UPDATE nodes SET dead = true WHERE NOT dead AND good_until < clock_timestamp() RETURNING node, name"
@@ -104,6 +105,11 @@ def declare(connection: Connection) -> list[Node]:
 def others(connection: Connection, number: int) -> list[Node]:
     """The other nodes whose lease is not over."""
     return [Node(one, name.decode()) for one, name in connection.execute(_OTHERS, (number,), binary=True)]
+
+
+def late(connection: Connection, number: int) -> list[Node]:
+    """The other nodes whose lease is over, and of which nobody knows whether they are lost."""
+    return [Node(one, name.decode()) for one, name in connection.execute(_LATE, (number,), binary=True)]
 
 
 def others_stay(connection: Connection, number: int) -> bool:

@@ -263,16 +263,20 @@ class PostgresNodes:
             self._files.announce(number)
 
     def _look_at(self, files: SharedFolder) -> None:
-        """Refuse a folder that is not the one the others see. Blocking. Raises `CannotStart`, `Unavailable`, psycopg.Error."""
-        until = time.monotonic() + SEEN_S
+        """Refuse a folder that is not the one the others see. Blocking. Raises `CannotStart`, `Unavailable`, psycopg.Error.
+
+        One whose beat is late, as after an outage of the database, has the time of two beats to show that it lives.
+        """
+        began = time.monotonic()
         while True:
             assert self._beat.link is not None, "it has joined"
             with self._beat.link as connection:
                 others = {one.number: one.name for one in membership.others(connection, self.number)}
-            missing = files.missing(others)
-            if not missing:
-                return files.forget(self.number, others)
-            if time.monotonic() >= until:
+                late = [one.number for one in membership.late(connection, self.number)]
+            missing, waited_s = files.missing(others), time.monotonic() - began
+            if not missing and (waited_s >= max(SEEN_S, 2 * self._beat.lease.beat_s) or not files.missing(late)):
+                return files.forget(self.number, [*others, *late])
+            if missing and waited_s >= SEEN_S:
                 raise CannotStart(
                     f"{files.path} is not the folder that {others[missing[0]]} sees: name one folder that all servers see in "
                     "workspace.shared_folder (HOLDFAST_SHARED_FOLDER)"

@@ -1,15 +1,19 @@
 """Shared keys: servers with one `auth.secret` have the same keys, and no key tells of another."""
 
 import logging
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from server.auth import share_links
 from server.auth.backends import local
-from server.auth.shared_keys import OTHERS, derive, write_keys
+from server.auth.shared_keys import OTHERS, check_secret, derive, write_keys
 from server.config.settings import Settings
 from server.journal.base import Unavailable
+from server.journal.nodes.settings import NodesSettings
+from server.journal.postgres.journal import open_postgres
 from server.util.private_files import PrivateFileError
 from tests.support.application import running, settings_for
 from tests.unit.server.sessions.nodes.two import node, two
@@ -69,3 +73,23 @@ async def test_a_server_with_another_secret_does_not_start_beside_others_and_cha
             async with running(settings(secret)):
                 assert share_links.load_key(tmp_path / "c") == derive(secret, share_links.FILE)
     assert len([message for message in caplog.messages if "auth.secret is another one than before" in message]) == 1
+
+
+LATE = "UPDATE nodes SET good_until = clock_timestamp() - interval '1 second'"
+
+
+async def test_a_server_whose_beat_is_late_still_has_its_secret_and_one_that_was_lost_has_none(database: str) -> None:
+    async with AsyncExitStack() as ends:
+        a, b = [await open_postgres(database, nodes=NodesSettings(several=True, lease_s=0.5)) for _ in range(2)]
+        ends.push_async_callback(b.aclose)
+        assert a.nodes is not None and b.nodes is not None and b.credentials is not None
+        late = f"{LATE} WHERE NOT dead AND node <> {b.nodes.number}"
+        with psycopg.connect(database, autocommit=True) as connection:
+            await check_secret(b.credentials, b.nodes, SECRET)
+            connection.execute(late.encode())
+            with pytest.raises(Unavailable, match="is not that of the other servers"):
+                await check_secret(b.credentials, b.nodes, SECRET + "!")
+            a.nodes._beat._leave = a.nodes._beat._drop_link  # type: ignore[method-assign]  # it is lost: it leaves no word
+            await a.aclose()
+            connection.execute(late.encode())
+            await check_secret(b.credentials, b.nodes, SECRET + "!")

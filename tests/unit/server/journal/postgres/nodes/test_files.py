@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from server.journal.backend import open_backend
@@ -14,6 +15,7 @@ from server.journal.settings import JournalSettings
 from tests.support.polling import eventually
 
 LEASE_S = 0.3
+LATE = b"UPDATE nodes SET good_until = clock_timestamp() - interval '1 second' WHERE NOT dead"
 
 
 async def opened(database: str, files: Path) -> PostgresJournal:
@@ -40,6 +42,25 @@ async def test_a_server_that_sees_another_folder_does_not_start(
     await a.aclose()
     c = await opened(database, tmp_path / "other")  # nobody lives who sees another
     await c.aclose()
+
+
+async def test_a_server_whose_beat_is_late_still_sees_its_folder_and_one_that_was_lost_sees_none(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nodes_module, "SEEN_S", 0.1)
+    nodes = NodesSettings(several=True, lease_s=2.0)
+    a = await open_postgres(database, nodes=nodes, files=tmp_path / "files")
+    assert a.nodes is not None
+    with psycopg.connect(database, autocommit=True) as connection:
+        connection.execute(LATE)
+        with pytest.raises(CannotStart, match="other is not the folder"):
+            await open_postgres(database, nodes=nodes, files=tmp_path / "other")
+        a.nodes._beat._leave = a.nodes._beat._drop_link  # type: ignore[method-assign]  # it is lost: it leaves no word
+        await a.aclose()
+        connection.execute(LATE)
+    await (
+        await open_postgres(database, nodes=NodesSettings(several=True, lease_s=LEASE_S), files=tmp_path / "other")
+    ).aclose()
 
 
 async def test_a_server_that_goes_on_under_a_new_number_still_shows_that_it_sees_the_folder(
