@@ -1,18 +1,23 @@
-"""Screenshots: makes the README's pictures of the page with a real server and a scripted model: `python -m scripts.screenshots`."""
+"""Screenshots: makes the README's pictures of the page with a real server and a scripted model: `python -m scripts.screenshots`.
 
+`--all FOLDER [VIEW...]` puts pictures of every view in every look there instead, to be looked at.
+"""
+
+import argparse
 import asyncio
 import contextlib
 import sys
 import tempfile
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
 
 import msgspec
 from playwright.async_api import Browser, Page, expect
 
 from agent.models.catalog import ModelEntry
+from scripts.looks import DARK, HANDHELD, LIGHT, Look, context_of
+from scripts.views import take_views
 from tests.support.application import settings_for
 from tests.support.chromium import MISSING, browsing, chromium
 from tests.support.live import listening
@@ -30,9 +35,7 @@ from tests.support.models.scripted_model import (
 )
 
 PICTURES = Path(__file__).resolve().parent.parent / "docs" / "screenshots"
-DESKTOP = {"width": 1200, "height": 860}
 TALL = {"width": 1200, "height": 1_250}
-PHONE = {"width": 390, "height": 780}
 MOST_BYTES = 150_000
 expect.set_options(timeout=30_000)
 USED = Usage(12_400, 310, 9_000)
@@ -47,8 +50,8 @@ assert paid_out(10, sea=3.0) == 70, f"in a swell: {paid_out(10, sea=3.0)}"
 print("2 checks hold")
 """
 PLAN = ["Reproduce the fault", "Mend it, and run the checks", "Send it to your repository"]
-SUMMARY = """The swell was ignored: the length was always **five** times the depth. It is seven times now from a sea of 2 m on,
-and both checks hold.
+SUMMARY = """The swell was ignored: the length was always **five** times the depth. It is seven times now from a sea of \
+2 m on, and both checks hold.
 
 | depth | calm sea | swell |
 |---|---|---|
@@ -99,35 +102,13 @@ STORY: list[Answer] = [
 OTHERS = ["Which of these datasets has French?", "Compare the two training runs", "Tidy up the evaluation notebook"]
 
 
-@dataclass(frozen=True)
-class Look:
-    """How a picture is looked at: `name` is in its file's name."""
-
-    name: str
-    scheme: Literal["light", "dark"]
-    viewport: dict[str, int]
-
-
-LIGHT, DARK = Look("light", "light", DESKTOP), Look("dark", "dark", DESKTOP)
-HANDHELD = [Look("phone-light", "light", PHONE), Look("phone-dark", "dark", PHONE)]
-
-
 @contextlib.asynccontextmanager
 async def looking(browser: Browser, look: Look, url: str) -> AsyncIterator[Page]:
     """A page at this address."""
-    small: Any = {"has_touch": True, "is_mobile": True, "device_scale_factor": 1.5} if look.viewport is PHONE else {}
-    context = await browser.new_context(
-        viewport=look.viewport,  # type: ignore[arg-type]  # a dict of its form
-        color_scheme=look.scheme,
-        reduced_motion="reduce",
-        locale="en-GB",
-        timezone_id="UTC",
-        **small,
-    )
-    page = await context.new_page()
-    await page.goto(url)
-    yield page
-    await context.close()
+    async with context_of(browser, look) as context:
+        page = await context.new_page()
+        await page.goto(url)
+        yield page
 
 
 async def send_message(page: Page, words: str) -> None:
@@ -196,9 +177,19 @@ async def pictures(browser: Browser, base: str) -> None:
 
 async def main() -> int:
     """Make them; the exit code."""
+    parser = argparse.ArgumentParser(prog="screenshots")
+    parser.add_argument("--all", type=Path, metavar="FOLDER", help="take every view in every look, into this folder")
+    parser.add_argument("views", nargs="*", help="of all views only these")
+    given = parser.parse_args()
     if chromium() is None:
         print(f"screenshots: error: {MISSING}", file=sys.stderr)
         return 1
+    if given.all:
+        given.all.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="holdfast-views-") as folder:
+            async with browsing() as browser:
+                await take_views(browser, given.all, Path(folder), set(given.views))
+        return 0
     PICTURES.mkdir(parents=True, exist_ok=True)
     script = [*(text(f"About this: {words.lower()}") for words in OTHERS), *STORY]
     asking = {"rules": [{"tool": "bash", "action": "ask", "arguments": {"command": "push"}}]}

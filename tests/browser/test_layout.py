@@ -149,6 +149,7 @@ async def test_turns_stand_evenly_apart_and_the_newest_answer_shows_what_can_be_
 async def test_on_a_phone_names_and_buttons_stay_whole_and_risks_are_seen_in_the_system_s_colours(
     tabs: Tabs, tmp_path: Path
 ) -> None:
+    tabs.expects("status of 412")  # the name of a file that is there already
     push = Call("bash", {"command": "rm -rf build && git push --force"}, id="push", index=1)
     step = {"text": "a step that takes more words than the row has room for", "status": "in_progress"}
     plan = Call("plan", {"items": [step]}, id="plan", index=2)
@@ -173,6 +174,10 @@ async def test_on_a_phone_names_and_buttons_stay_whole_and_risks_are_seen_in_the
         for name in ("Show notes/of-today.md", "Delete notes/of-today.md…"):
             assert (await at.chat.button(name).bounding_box() or {"height": 0})["height"] <= 36
         await at.chat.button("Close").tap()
+        for content in "ab":
+            await at.chat.drop("a file whose name has more words than a phone is wide.txt", content)
+        replaces = page.get_by_role("list", name="Files added").get_by_role("listitem").filter(has_text="Replace")
+        assert (await replaces.bounding_box() or {"height": 0})["height"] < 48
         # In another session the header says that this one waits; Enter makes a new line there.
         await at.chat.button("Sessions").tap()
         await at.chat.button("New session").tap()

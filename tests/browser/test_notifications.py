@@ -144,7 +144,7 @@ async def test_what_happens_in_other_sessions_is_told_in_a_tab_that_nobody_looks
         ]
         await page.evaluate(LEAVE, False)
         await expect(chat.sessions.filter(has_text="four")).to_contain_text("1 waiting for you")
-        await chat.button("1 call and 1 question wait for you").click()
+        await chat.button("1 call and 1 question wait").click()
         asked = page.get_by_role("dialog", name="Waiting for you (2)").get_by_role("region", name="four")
         await expect(asked.get_by_role("listitem")).to_have_text("the agent asks: Which of them?")
         await asked.get_by_role("link").click()

@@ -12,6 +12,8 @@ from tests.support.models.scripted_model import Call, calls, text
 
 FREELY: dict[str, Any] = {"policy": {}}
 
+MIDDLE = "(one) => (({ top, height }) => top + height / 2)(one.getBoundingClientRect())"
+
 
 def write(path: str, content: str, id: str = "call_1") -> Call:
     return Call("write", {"path": path, "content": content}, id=id)
@@ -53,7 +55,12 @@ async def test_a_written_file_is_highlighted_with_its_whole_text(tabs: Tabs, tmp
         shown = card.get_by_role("group", name="Text of hello.py")
         await expect(shown.locator(".hl-keyword").first).to_have_text("def")
         assert await shown.inner_text() == code
-        await expect(card.get_by_role("link", name="hello.py")).to_be_visible()
+        link = card.get_by_role("link", name="hello.py")
+        await expect(link).to_be_visible()
+        # What the row says is not said again; what can be taken and copied stands in one line.
+        await expect(card.get_by_text("hello.py", exact=True)).to_have_count(1)
+        copying = card.get_by_role("button", name="Copy output")
+        assert abs(await link.evaluate(MIDDLE) - await copying.evaluate(MIDDLE)) < 3
         await at.at_rest()
 
 

@@ -1,10 +1,12 @@
 """Questions of MCP servers: the page shows the form that a running call asks for, and sends what is filled in."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 from playwright.async_api import expect
 
+from protocol.content import ToolMessage
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
 from tests.support.models.scripted_model import Call, calls, text
@@ -33,8 +35,14 @@ async def test_a_form_of_the_reference_server_is_filled_in_and_answered(tabs: Ta
         assert box["right"] <= words["x"] <= box["right"] + 16, "a box stands beside what it asks for"
         await expect(at.chat.page.locator(".header .state")).to_have_text("waits for you")
         await expect(at.chat.page).to_have_title("● ask me · Holdfast")
+        await expect(at.chat.tools.locator(".tool-state")).to_have_text("waits for you")
         await form.get_by_label("Name").fill("Ada")
+        many = form.get_by_role("group", name="Untitled Multiple")
+        await many.get_by_label("Piano").check()
+        await many.get_by_label("Guitar").uncheck()
         await form.get_by_role("button", name="Answer").click()
         await expect(at.chat.answers.last).to_have_text("Thank you.")
         await expect(form).to_have_count(0)
-        await at.at_rest()
+        view = await at.at_rest()
+        (said,) = [message.output for message in view.messages if isinstance(message, ToolMessage)]
+        assert json.loads(said.partition("Raw result:")[2])["content"]["untitledMultipleSelectEnum"] == ["Piano"]

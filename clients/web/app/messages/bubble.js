@@ -12,7 +12,7 @@ function linked(text, fileLink) {
   const at = text.search(FILES);
   if (at < 0) return text;
   const parts = text.slice(at).split("`"); // each second one is a name
-  const named = parts.map((part, number) => (number % 2 ? html`\`<a href=${fileLink(part)} download>${part}</a>\`` : part));
+  const named = parts.map((part, number) => (number % 2 ? html`<span class="tick">\`</span><a href=${fileLink(part)} download>${part}</a><span class="tick">\`</span>` : part));
   return html`${text.slice(0, at)}<span class="said-files">${named}</span>`;
 }
 

@@ -9,7 +9,7 @@ import { html, Icon } from "../ui/html.js";
 export function Versions({ turnId, conversation }) {
   const { view, session } = conversation;
   const earlier = earlierVersions(sessions.value, session.sessionId, view.messages, turnId);
-  return earlier.map(({ session_id: id }, at) => html`<button type="button" class="quiet" key=${id} onClick=${() => showSession(id)}><${Icon} name="undo" /> ${earlier.length > 1 ? `Earlier version ${at + 1}` : "Earlier version"}</button>`);
+  return earlier.map(({ session_id: id }, at) => html`<button type="button" class="quiet earlier" key=${id} onClick=${() => showSession(id)}><${Icon} name="undo" /> ${earlier.length > 1 ? `Earlier version ${at + 1}` : "Earlier version"}</button>`);
 }
 
 /** Above an earlier version: what it is, and the way back. @param {{ conversation: Conversation }} props */

@@ -15,7 +15,7 @@ import { html } from "../ui/html.js";
 export function saysWaiting(list) {
   const calls = list.reduce((count, one) => count + (one.pending_approval?.length ?? 0), 0);
   const questions = list.reduce((count, one) => count + (one.questions?.length ?? 0), 0);
-  if (calls && questions) return `${plural(calls, "call")} and ${plural(questions, "question")} wait for you`;
+  if (calls && questions) return `${plural(calls, "call")} and ${plural(questions, "question")} wait`;
   if (questions) return `${plural(questions, "question waits", "questions wait")} for your answer`;
   return calls ? `${plural(calls, "call waits", "calls wait")} for your approval` : "";
 }

@@ -118,7 +118,7 @@ function Reject({ grant, answer, back }) {
     <label>Why not, or what instead (the model is told)
       <input ref=${focused} value=${feedback} maxlength="4000" onInput=${(/** @type {any} */ event) => setFeedback(event.target.value)} />
     </label>
-    <div class="buttons"><button type="submit" class="danger">Reject</button>${grant !== undefined && html`<button type="button" class="danger" onClick=${() => reject({ scope: "session" })} title="Refused now, and what this names is refused for as long as this session lives">Reject for this session: <code>${exactLine(grant)}</code></button>`}<button type="button" onClick=${back}>Cancel</button></div>
+    <div class="buttons"><button type="submit" class="danger">Reject</button>${grant !== undefined && html`<button type="button" class="stop" onClick=${() => reject({ scope: "session" })} title="Refused now, and what this names is refused for as long as this session lives">Reject for this session: <code>${exactLine(grant)}</code></button>`}<button type="button" onClick=${back}>Cancel</button></div>
   </form>`;
 }
 

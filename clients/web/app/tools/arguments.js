@@ -9,11 +9,12 @@ import { Checklist, clip, Code, Command, Diff } from "./outputs.js";
 const LONG_CHARS = 80;
 
 /**
- * @param {{ tool: string, given: { [key: string]: Json }, edited?: boolean, withChange?: boolean, whole?: boolean }} props
- * `withChange` false: the result says it better; `whole`: nothing is cut or folded away, because this is what is approved
+ * @param {{ tool: string, given: { [key: string]: Json }, edited?: boolean, withChange?: boolean, whole?: boolean, told?: string }} props
+ * `told`: what stands above already; `withChange` false: the result says it better; `whole`: nothing is cut or folded away, because this is what is approved
  */
-export function CallArguments({ tool, given, edited = false, withChange = true, whole = false }) {
-  const { change, command, file, plan, rest } = partsOf(tool, given);
+export function CallArguments({ tool, given, edited = false, withChange = true, whole = false, told = "" }) {
+  const { change, command, file, plan, rest: others } = partsOf(tool, given);
+  const rest = others.filter(([, value]) => value !== told || /\s/.test(told));
   return html`<div class="asked">
     ${edited && html`<p class="faint">Changed by a person before it ran.</p>`}
     ${rest.length > 0 && html`<dl>${rest.map(([name, value]) => html`<${Argument} key=${name} name=${name} value=${value} whole=${whole} />`)}</dl>`}

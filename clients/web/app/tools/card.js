@@ -58,7 +58,7 @@ export function ToolCard({ row, conversation }) {
   const written = file ? fileOf(tool, row.arguments) : null;
   return html`<div class="tool" data-state=${state} data-tool=${tool}>
     <${Folded} title=${html`<${Title} row=${row} state=${state} end=${end} conversation=${conversation} />`} open=${open} memory=${known} name=${key} key=${`${key}-${known.get(key) ?? open}`}>
-      <${CallArguments} tool=${tool} given=${row.arguments} edited=${row.edited} withChange=${going || tool !== "edit" || !isPatch(output)} />
+      <${CallArguments} tool=${tool} given=${row.arguments} told=${summaryOf(tool, row.arguments)} edited=${row.edited} withChange=${going || tool !== "edit" || !isPatch(output)} />
       ${row.malformed !== undefined && html`<p class="bad">The model wrote arguments that are no JSON object:</p><pre tabindex="0">${visible(row.malformed)}</pre>`}
       ${row.steps.length > 0 && html`<${Steps} steps=${row.steps} name=${key} memory=${known} />`}
       ${(shown || going) && html`<${Output} tool=${tool} given=${row.arguments} output=${shown} live=${going} />`}
@@ -73,13 +73,17 @@ export function ToolCard({ row, conversation }) {
 /** @param {{ row: ToolRow, state: string, end: string | number | false | null, conversation: Conversation }} props */
 function Title({ row, state, end, conversation }) {
   const { tool, duration_ms, tool_call_id } = row;
-  const { says, icon } = STATES[state] ?? STATES.requested;
+  if (state === "running") void conversation.version.value;
+  // A call that asks somebody something waits as one for an approval does.
+  const asks = state === "running" && conversation.view.questions.some((one) => one.tool_call_id === tool_call_id);
+  const shown = asks ? "awaiting_approval" : state;
+  const { says, icon } = STATES[shown] ?? STATES.requested;
   void conversation.learnt.value;
   const cost = conversation.costs.get(tool_call_id);
-  const said = end ? html`<span class="hidden">${says}: </span>${end}` : state === "awaiting_approval" && conversation.access === "read" ? "waits for an answer" : says;
+  const said = end ? html`<span class="hidden">${says}: </span>${end}` : shown === "awaiting_approval" && conversation.access === "read" ? "waits for an answer" : says;
   return html`<span class="tool-name">${visible(tool)}</span> <span class="tool-gist"><bdi>${summaryOf(tool, row.arguments)}</bdi></span>
     <${Brief} row=${row} />
-    <span class="tool-state" data-state=${state}><${Icon} name=${icon} /> ${said}${duration_ms > 0 && ` · ${duration(duration_ms)}`}${cost ? ` · ${money(cost)}` : ""}${state === "running" && html`<${Since} at=${conversation.started.get(tool_call_id)} />`}</span>`;
+    <span class="tool-state" data-state=${shown}><${Icon} name=${icon} /> ${said}${duration_ms > 0 && ` · ${duration(duration_ms)}`}${cost ? ` · ${money(cost)}` : ""}${shown === "running" && html`<${Since} at=${conversation.started.get(tool_call_id)} />`}</span>`;
 }
 
 /** How a command ended that failed. @param {string} output */

@@ -54,17 +54,19 @@ function Field({ field, value, set }) {
   const hint = help ? html`<span>${exact(help)}</span>` : null;
   const typed = (/** @type {any} */ event) => set(event.target.value === "" && !required ? undefined : kind === "text" ? event.target.value : event.target.valueAsNumber);
   if (kind === "boolean") return html`<label class="check"><input type="checkbox" checked=${value === true} onChange=${(/** @type {any} */ event) => set(event.target.checked)} /> <span>${title} ${hint}</span></label>`;
-  if (kind === "choice" || kind === "choices") {
-    const many = kind === "choices";
-    const chosen = many && Array.isArray(value) ? value : [value];
-    const change = (/** @type {any} */ event) => {
-      const picked = [...event.target.selectedOptions].map((option) => option.value).filter((one) => one !== "");
-      set(many ? picked : picked[0]);
-    };
+  if (kind === "choices") {
+    const chosen = Array.isArray(value) ? value : [];
+    // In the order in which they are offered.
+    const toggle = (/** @type {string} */ one) => set(options.map((option) => option.value).filter((each) => chosen.includes(each) !== (each === one)));
+    return html`<fieldset class="choices"><legend>${title} ${hint}</legend>
+      ${options.map((option) => html`<label class="check" key=${option.value}><input type="checkbox" checked=${chosen.includes(option.value)} onChange=${() => toggle(option.value)} /> <span>${exactLine(option.label)}</span></label>`)}
+    </fieldset>`;
+  }
+  if (kind === "choice") {
     return html`<label>${title} ${hint}
-      <select multiple=${many} required=${required && !many} onChange=${change}>
-        ${!many && html`<option value="" selected=${value === undefined}></option>`}
-        ${options.map((option) => html`<option key=${option.value} value=${option.value} selected=${chosen.includes(option.value)}>${exactLine(option.label)}</option>`)}
+      <select required=${required} onChange=${(/** @type {any} */ event) => set(event.target.value || undefined)}>
+        <option value="" selected=${value === undefined}></option>
+        ${options.map((option) => html`<option key=${option.value} value=${option.value} selected=${option.value === value}>${exactLine(option.label)}</option>`)}
       </select>
     </label>`;
   }
