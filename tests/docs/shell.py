@@ -154,6 +154,7 @@ PROGRAMS: dict[str, Callable[[Words], None]] = {
         ("llama-server", "lms", "ollama", "python3", "transformers", "vllm"), without_check
     ),  # model servers
     "createdb": without_check,
+    "createuser": without_check,
     "cd": without_check,
     "git": without_check,
     "tar": without_check,
