@@ -51,10 +51,15 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one: str, other: str) -> float:
-    """Of two colours, from 1 to 21, rounded down to a tenth."""
+def ratio(one: str, other: str) -> float:
+    """Contrast of two colours, from 1 to 21."""
     light, dark = sorted((luminance(one), luminance(other)), reverse=True)
-    return int(10 * (light + 0.05) / (dark + 0.05)) / 10
+    return (light + 0.05) / (dark + 0.05)
+
+
+def contrast(one: str, other: str) -> float:
+    """The same, rounded down to a tenth."""
+    return int(10 * ratio(one, other)) / 10
 
 
 def test_the_contrasts_of_the_note_are_those_of_the_colours_and_enough() -> None:
@@ -63,6 +68,13 @@ def test_the_contrasts_of_the_note_are_those_of_the_colours_and_enough() -> None
         found = [contrast(*shades) for shades in zip(COLOURS[fore], COLOURS[ground], strict=True)]
         assert [float(each) for each in told] == found, f"{fore} on {ground}"
         assert min(found) >= float(least) >= 3, f"{fore} on {ground}"
+
+
+def test_what_is_sunken_is_seen_on_every_ground() -> None:
+    (least,) = re.findall(r"`sunken` is seen on both[^.]*, by ([\d.]+) to 1", NOTE)
+    for ground in ("ground", "raised"):
+        for shades in zip(COLOURS["sunken"], COLOURS[ground], strict=True):
+            assert ratio(*shades) >= float(least), ground
 
 
 def test_each_colour_of_text_has_its_contrast_in_the_note() -> None:
