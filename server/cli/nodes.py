@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `holdfast nodes`."""
     parser.description = (
         "Lists the servers that share the database of journal.url, with what each has to do, as of its last beat; those too that "
-        "ended within the last hour. It asks the database alone."
+        "ended last, within the last hour. It asks the database alone."
     )
     add_place(parser)
     parser.add_argument("--json", action="store_true", help="one JSON object a line")

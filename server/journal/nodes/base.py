@@ -62,7 +62,7 @@ class Nodes(Protocol):
         """Tell the others at each beat what `load` says; it is called in the event loop."""
 
     async def everybody(self) -> list[NodeSeen]:
-        """This node and the others, those too that ended within the last hour; the living first. Raises `JournalError`."""
+        """This node and the others, those too that ended last, within the last hour; the living first. Raises `JournalError`."""
 
     async def owners(self, session_ids: Sequence[str]) -> dict[str, str]:
         """The names of the nodes that own these sessions and live. Raises `JournalError`."""

@@ -27,6 +27,9 @@ _BEAT = f"""
     RETURNING (SELECT count(*) FROM nodes WHERE NOT dead), {_FIRST}, (SELECT epoch FROM meta),
         (SELECT min(speaks) FROM nodes WHERE NOT dead)
 """
+ENDED_MAX = 20
+"""Nodes that ended which are listed: one that is refused at its start and started again by a supervisor is another one each time."""
+
 _OTHERS = "SELECT node, name FROM nodes WHERE NOT dead AND good_until > clock_timestamp() AND node <> %s"
 _LATE = "SELECT node, name FROM nodes WHERE NOT dead AND good_until <= clock_timestamp() AND node <> %s"
 _OTHERS_STAY = f"SELECT EXISTS ({_OTHERS} AND NOT draining)"
@@ -39,7 +42,8 @@ _EVERYBODY = f"""
         joined_at AT TIME ZONE 'UTC', beat_at AT TIME ZONE 'UTC',
         greatest(0, extract(epoch FROM clock_timestamp() - beat_at))::float8, sessions, sockets,
         node IS NOT DISTINCT FROM {_FIRST}, settings
-    FROM nodes ORDER BY dead, joined_at, node
+    FROM nodes WHERE NOT dead OR node IN (SELECT node FROM nodes WHERE dead ORDER BY beat_at DESC LIMIT {ENDED_MAX})
+    ORDER BY dead, CASE WHEN dead THEN beat_at END DESC, joined_at, node
 """
 _OWNERS = """
     SELECT s.session_id, n.name FROM sessions s JOIN nodes n ON n.node = s.owner AND NOT n.dead

@@ -123,6 +123,17 @@ async def test_a_node_that_was_declared_dead_drops_its_sessions_and_goes_on_as_a
             await a.acquire("s")
 
 
+async def test_of_nodes_that_ended_the_last_are_listed_after_those_that_live(
+    postgres: Databases, database: str
+) -> None:
+    async with two(database) as (a, b):
+        made = "INSERT INTO nodes (node, name, version, good_until, beat_at, dead) SELECT n, 'x', '1', now(), now() + n * interval '1 s', true"
+        postgres.execute(f"{made} FROM generate_series(1, 30) n", database.rpartition("/")[2].partition("?")[0])
+        listed = [one.number for one in await nodes_of(a).everybody()]
+        assert set(listed[:2]) == {nodes_of(a).number, nodes_of(b).number}
+        assert listed[2:] == list(range(30, 10, -1))
+
+
 async def test_two_that_start_at_once_on_an_empty_database_make_one_journal_of_it(
     postgres: Databases, database: str
 ) -> None:
