@@ -42,7 +42,7 @@ ON_POSTGRES = {
     "store": "server.journal.postgres.journal:PostgresJournal.append",
     "take": "server.journal.postgres.transactions:Transactions.acquire",
     "give_back": "server.journal.postgres.transactions:Transactions.release",
-    # It counts when it has declared a node dead, and otherwise not.
+    # It counts when there is a node to be declared dead, and otherwise not.
     "declare": "server.journal.postgres.membership:declare",
 }
 """The same of a journal on PostgreSQL, which is imported only where one of these is named."""
@@ -106,10 +106,13 @@ def _watched(
     if name == "declare":
 
         @functools.wraps(original)
-        def finding(*args: Any, **kwargs: Any) -> Any:
-            found = original(*args, **kwargs)
-            if found:
-                act(begin(), "after")
+        def finding(connection: Any) -> Any:
+            late = "SELECT FROM nodes WHERE NOT dead AND good_until < clock_timestamp()"
+            if connection.execute(late).fetchone() is None:
+                return original(connection)
+            number = begin()
+            found = original(connection)
+            act(number, "after")
             return found
 
         return finding

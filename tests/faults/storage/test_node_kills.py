@@ -87,8 +87,8 @@ async def test_at_any_append_another_node_goes_on_and_no_tool_runs_twice(
 
 @pytest.mark.parametrize(
     "point",
-    [Failpoint("take", 1, "before"), Failpoint("take", 1, "after"), Failpoint("declare", 1, "after")],
-    ids=["before it takes", "after it took", "after it declared"],
+    [Failpoint(call, 1, when) for call in ("take", "declare") for when in ("before", "after")],
+    ids=["before it takes", "after it took", "before it declares", "after it declared"],
 )
 async def test_a_node_that_is_lost_while_it_takes_over_is_followed_by_a_third(
     zygote: Zygote, tmp_path: Path, postgres: Databases, database: str, point: Failpoint, tally: Counter[str]
