@@ -114,6 +114,8 @@ class DirectStream:
     def _feed(self, block: bytes) -> list[StreamChunk]:
         """The chunks of the events that this block completes. An error is kept until they have been returned."""
         chunks: list[StreamChunk] = []
+        if b"\r\n" in block:  # as many servers in Python end their lines
+            block = block.replace(b"\r\n", b"\n")
         end = block.rfind(b"\n\n") + 2
         if end > 1 and self._is_at_line and self._line_bytes + end <= self._max_line:
             whole = block[:end]

@@ -153,7 +153,14 @@ MIXED = LONG.replace(b"data: [DONE]\n\n", LONG.removeprefix(b"\xef\xbb\xbf"))
 
 
 @pytest.mark.parametrize(
-    "body", [LONG, MIXED, MIXED.replace(b": hi\n", b"event: x\n"), MIXED.replace(b": hi\n", b"\n")]
+    "body",
+    [
+        LONG,
+        LONG.replace(b"\n", b"\r\n"),
+        MIXED,
+        MIXED.replace(b": hi\n", b"event: x\n"),
+        MIXED.replace(b": hi\n", b"\n"),
+    ],
 )
 async def test_text_that_is_decoded_together_is_the_text_of_its_events(body: bytes) -> None:
     one_by_one = joined(await chunks_of([body], openai_chunks.decode))
