@@ -28,7 +28,7 @@ from openai import _base_client
 from openai._utils import is_given
 from openai.resources.chat.completions import completions
 
-original_transform: Any = completions.async_maybe_transform  # type: ignore[attr-defined]  # imported there, not exported
+original_transform: Any = completions.async_maybe_transform  # imported there, not exported
 """The client's own function."""
 original_drop_patterns: Any = common_utils.drop_non_python_regex_patterns
 """LiteLLM's own function."""
@@ -99,8 +99,8 @@ def _known(platform: object) -> Callable[[object], Callable[[], Awaitable[object
 
 def install() -> None:
     """Patch the client, for all calls of the process."""
-    _base_client.asyncify = _known(_base_client.get_platform())  # type: ignore[attr-defined,assignment]  # used for that alone
-    completions.async_maybe_transform = _as_it_is  # type: ignore[attr-defined]  # imported there, not exported
+    _base_client.asyncify = _known(_base_client.get_platform())  # used for that alone
+    completions.async_maybe_transform = _as_it_is  # imported there, not exported
     for module in (common_utils, gpt_transformation):  # the second imports it from the first, which uses it too
         module.drop_non_python_regex_patterns = _drop_patterns
     litellm.main.get_model_info_helper = _model_info

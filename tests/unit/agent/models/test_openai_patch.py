@@ -66,7 +66,7 @@ def test_nothing_in_a_request_has_an_alias_or_is_a_file() -> None:
 
 async def test_tools_go_out_as_they_are() -> None:
     tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object", "properties": {}}}}]
-    sent = await completions.async_maybe_transform(  # type: ignore[attr-defined]  # patched there
+    sent = await completions.async_maybe_transform(  # patched there
         {"messages": [], "tools": tools, "model": "m"}, CompletionCreateParamsStreaming
     )
     assert sent == {"messages": [], "tools": tools, "model": "m"}
@@ -74,7 +74,7 @@ async def test_tools_go_out_as_they_are() -> None:
 
 
 async def test_a_call_without_tools_has_none() -> None:
-    sent = await completions.async_maybe_transform(  # type: ignore[attr-defined]  # patched there
+    sent = await completions.async_maybe_transform(  # patched there
         {"messages": [], "tools": omit, "model": "m"}, CompletionCreateParamsStreaming
     )
     assert sent == {"messages": [], "model": "m"}
