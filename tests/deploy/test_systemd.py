@@ -16,7 +16,7 @@ from server.config.server import ServerSettings
 from server.journal.nodes.settings import NodesSettings
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT
-from tests.unit.server.cli.test_main import HOLDFAST, WAIT_S, environment
+from tests.unit.server.cli.test_main import OWN, WAIT_S, environment
 
 UNITS = ROOT / "deploy" / "systemd"
 needs = pytest.mark.skipif
@@ -90,7 +90,7 @@ async def test_a_server_serves_on_the_socket_that_systemd_holds(tmp_path: Path) 
         "systemd-socket-activate",
         f"--listen=127.0.0.1:{port}",
         *variables,
-        *(*HOLDFAST, "serve", "--fd", "3", "--no-token"),
+        *(*OWN, "--fd", "3", "--no-token"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env=environment(HOLDFAST_DATA=str(tmp_path)),

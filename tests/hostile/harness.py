@@ -19,7 +19,6 @@ import contextlib
 import fcntl
 import os
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -44,6 +43,7 @@ from tests.faults.harness.order import Hook
 from tests.faults.process.process import ROOT, ServerProcess, Zygote
 from tests.hostile.target import Target
 from tests.support.application import settings_for
+from tests.support.forking.interpreter import python
 from tests.support.live import DONE, Client
 from tests.support.models.process import model_process
 from tests.support.network.bare_http import request, status
@@ -194,7 +194,7 @@ class Attacker:
 
 @contextlib.asynccontextmanager
 async def _attacker(attack: str, target: Target) -> AsyncIterator[Attacker]:
-    arguments = (sys.executable, "-m", "tests.hostile.attacker", attack, msgspec.json.encode(target).decode())
+    arguments = (*python(), "-m", "tests.hostile.attacker", attack, msgspec.json.encode(target).decode())
     pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(*arguments, cwd=ROOT, stdin=pipe, stdout=pipe)
     attacker = Attacker(process)

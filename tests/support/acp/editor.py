@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
@@ -13,10 +12,11 @@ from clients.acp.app import serve
 from clients.acp.server import Server
 from clients.session.client import Place
 from tests.support.acp.schema import Checker
+from tests.support.forking.interpreter import holdfast
 from tests.support.paths import ROOT
 
 PATIENCE_S = 45.0
-COMMAND = [sys.executable, "-c", "import sys; from server.cli.main import main; sys.exit(main())", "acp"]
+COMMAND = [*holdfast(), "acp"]
 Message = dict[str, Any]
 
 

@@ -4,14 +4,12 @@
 nobody needs this process any more.
 """
 
-import atexit
 import contextlib
 import os
 import select
 import signal
 import socket
 import sys
-import types
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,6 +22,7 @@ import tests.support.openid_provider
 import tests.support.sandbox.remote  # noqa: F401
 from tests.faults.process.zygote import die_with_parent, prepare, serve_orders
 from tests.support.forking import requests
+from tests.support.forking.interpreter import be_interpreter
 from tests.support.forking.requests import REQUEST_BYTES_MAX, Request
 
 STREAMS = 3
@@ -49,6 +48,9 @@ def main() -> None:
         connection.close()
         for descriptor in descriptors:
             os.close(descriptor)
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
     with contextlib.suppress(ChildProcessError):
         while True:
             os.waitpid(-1, 0)  # so that their time counts as this process's
@@ -68,15 +70,7 @@ def _begin(request: Request, descriptors: list[int], connection: socket.socket) 
     os.environ.clear()
     os.environ.update(request.environ)
     os.chdir(request.folder)
-    program = request.argv[-1]  # after `-c`
-    sys.argv = ["-c"]
-    main = sys.modules["__main__"] = types.ModuleType("__main__")
-    exec(program, vars(main))
-    # What the first model call left open is the parent's, and would be reported as lost if all were taken apart here.
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+    be_interpreter(request.argv, connection)
 
 
 if __name__ == "__main__":

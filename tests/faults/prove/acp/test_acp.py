@@ -15,11 +15,12 @@ from clients.prove.ground import NotPromised, Target
 from clients.prove.model import ScriptedModel
 from tests.faults.harness.lengths import few, fresh_seed, in_the_long_form
 from tests.support.application import settings_for
+from tests.support.forking.interpreter import holdfast
 from tests.support.installed import node_modules
 from tests.support.live import listening
 from tests.support.node import node_command
 
-OURS = [sys.executable, "-c", "import sys; from server.cli.main import main; sys.exit(main())", "acp", "--url"]
+OURS = [*holdfast(), "acp", "--url"]
 QWEN, QWEN_VERSION = "@qwen-code/qwen-code", "0.15.10"
 SDK, SDK_VERSION = "@agentclientprotocol/sdk", "1.9.0"
 FORGETFUL = """

@@ -6,14 +6,15 @@ import os
 import pty
 import re
 import signal
-import sys
 import tty
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+from tests.support.forking.interpreter import holdfast
+
 ROOT = Path(__file__).resolve().parents[4]
 PATIENCE_S = 45.0
-COMMAND = [sys.executable, "-c", "import sys; from server.cli.main import main; sys.exit(main())", "chat"]
+COMMAND = [*holdfast(), "chat"]
 
 
 class Chat:

@@ -19,13 +19,16 @@ from server.cli import generate, serve
 from server.config.server import ServerSettings
 from server.config.settings import Settings
 from server.transport import listeners
+from tests.support.forking import interpreter
 from tests.support.network.http_client import http_client
 from tests.support.network.ports import free_port
 from tests.support.paths import ROOT
 
 WAIT_S = 30.0
-HOLDFAST = [sys.executable, "-c", "import sys; from server.cli.main import main; sys.exit(main())"]
-MODULE = [sys.executable, "-m", "server"]
+HOLDFAST = interpreter.holdfast()
+MODULE = [*interpreter.python(), "-m", "server"]
+OWN = [sys.executable, "-m", "server"]
+"""With an interpreter of its own: it imports all, LiteLLM too, has descriptors, and its process is the one that was started."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -135,13 +138,13 @@ async def test_a_database_that_is_not_there_ends_with_code_1_and_one_line_withou
 
 
 async def test_a_data_folder_in_use_ends_with_code_1_and_one_line(tmp_path: Path) -> None:
-    async with server(tmp_path, "--port", "0") as (first, _, _):
+    async with server(tmp_path, "--port", "0", command=OWN) as (first, _, _):
         code, out, err = await run(MODULE, "--port", "0", "--data", str(tmp_path))
         assert (code, out) == (1, "")
         assert err.startswith("holdfast: error: ") and f"process {first.pid}" in err and err.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", [MODULE, [*HOLDFAST, "serve"]])
+@pytest.mark.parametrize("command", [OWN, [sys.executable, "-c", interpreter.HOLDFAST, "serve"]])
 async def test_a_server_prints_its_address_and_that_the_demo_answers(tmp_path: Path, command: list[str]) -> None:
     async with server(tmp_path, "--port", "0", command=command) as (_, port, printed):
         assert printed.startswith(
@@ -203,7 +206,7 @@ async def test_a_named_model_is_printed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
 async def test_a_signal_ends_the_server_with_code_0_and_a_close_reason(tmp_path: Path, sig: signal.Signals) -> None:
-    async with server(tmp_path, "--port", "0") as (process, port, _):
+    async with server(tmp_path, "--port", "0", command=OWN) as (process, port, _):
         async with websockets.connect(f"ws://localhost:{port}/ws") as client:
             await asyncio.wait_for(client.recv(), WAIT_S)
             process.send_signal(sig)
@@ -215,7 +218,7 @@ async def test_a_signal_ends_the_server_with_code_0_and_a_close_reason(tmp_path:
 
 async def test_a_stop_does_not_wait_for_the_model_library(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
-    async with server(tmp_path, "--port", "0") as (process, _, _):
+    async with server(tmp_path, "--port", "0", command=OWN) as (process, _, _):
         began = loop.time()
         process.terminate()
         await asyncio.wait_for(process.wait(), WAIT_S)
@@ -227,11 +230,11 @@ async def test_a_restart_on_an_inherited_socket_refuses_no_client(tmp_path: Path
         held.bind(("127.0.0.1", 0))
         held.listen(16)
         fd, port = held.fileno(), held.getsockname()[1]
-        async with server(tmp_path, "--fd", str(fd), pass_fds=(fd,)) as (_, found, _):
+        async with server(tmp_path, "--fd", str(fd), command=OWN, pass_fds=(fd,)) as (_, found, _):
             assert found == port
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(f"GET /livez HTTP/1.1\r\nHost: localhost:{port}\r\nConnection: close\r\n\r\n".encode())
-        async with server(tmp_path, "--fd", str(fd), pass_fds=(fd,)):
+        async with server(tmp_path, "--fd", str(fd), command=OWN, pass_fds=(fd,)):
             answer = await asyncio.wait_for(reader.read(), WAIT_S)
         assert answer.startswith(b"HTTP/1.1 200")
         writer.close()

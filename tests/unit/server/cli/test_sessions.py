@@ -15,6 +15,8 @@ from protocol.view import View, apply
 from server.cli import main
 from server.config.settings import Settings
 from tests.support.application import settings_for, with_journal
+from tests.support.forking import interpreter
+from tests.support.forking.interpreter import HOLDFAST
 from tests.support.live import DONE, Live, client, listening, same_view
 from tests.support.models.scripted_model import Call, ScriptedModel, calls, text
 from tests.support.network.http_client import http_client
@@ -26,10 +28,7 @@ UNPRIVILEGED = ("setpriv", "--bounding-set=-all") if os.geteuid() == 0 else ()
 async def holdfast(*arguments: str, stdin: str = "", prefix: tuple[str, ...] = ()) -> tuple[int, str, str]:
     """As a user runs it: exit code, standard output, standard error. `prefix`: what the command line begins with."""
     process = await asyncio.create_subprocess_exec(
-        *prefix,
-        sys.executable,
-        "-c",
-        "import sys; from server.cli.main import main; sys.exit(main())",
+        *([*prefix, sys.executable, "-c", HOLDFAST] if prefix else interpreter.holdfast()),
         *arguments,
         cwd=Path(main.__file__).parents[2],
         stdin=asyncio.subprocess.PIPE,

@@ -17,6 +17,7 @@ import psutil
 from agent.tools import Tool, ToolResult, ToolRouter, Workspace, WorkspaceLimits
 from agent.tools.mcp import McpLimits, McpServer, McpServers
 from tests.support.constants import built_in
+from tests.support.forking.interpreter import python
 from tests.support.network.ports import free_port
 from tests.support.node import node_command
 from tests.support.polling import PATIENCE_S, eventually
@@ -72,7 +73,7 @@ class HttpServer:
 
     @classmethod
     def odd(cls, *args: str) -> "HttpServer":
-        return cls(sys.executable, "-m", "tests.unit.agent.tools.mcp.odd_server", "--http", "PORT", *args)
+        return cls(*python(), "-m", "tests.unit.agent.tools.mcp.odd_server", "--http", "PORT", *args)
 
     @property
     def url(self) -> str:
@@ -95,6 +96,7 @@ class HttpServer:
                 self._process.kill()
             await self._process.wait()
             self._process = None
+            await eventually(lambda: not self._listens(), "its end, after that of what stands for it")
 
     async def __aenter__(self) -> "HttpServer":
         return await self.start()
