@@ -114,6 +114,8 @@ class DirectStream:
     def _feed(self, block: bytes) -> list[StreamChunk]:
         """The chunks of the events that this block completes. An error is kept until they have been returned."""
         chunks: list[StreamChunk] = []
+        if not self._events and len(self._head) < _HEAD_BYTES:
+            self._head += block
         if b"\r\n" in block:  # as many servers in Python end their lines
             block = block.replace(b"\r\n", b"\n")
         end = block.rfind(b"\n\n") + 2
@@ -153,8 +155,6 @@ class DirectStream:
 
     def _feed_lines(self, block: bytes, chunks: list[StreamChunk]) -> None:
         """A part of the body, line by line."""
-        if not self._events and len(self._head) < _HEAD_BYTES:
-            self._head += block
         first, *rest = block.split(b"\n")
         self._line.append(first)
         self._line_bytes += len(first)

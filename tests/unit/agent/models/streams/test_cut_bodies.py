@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from typing import Any
 
@@ -188,6 +189,13 @@ async def test_of_events_before_one_that_is_no_json_none_is_lost(broken: bytes) 
     with pytest.raises(ModelError, match="malformed"):
         await stream.read()
     await stream.aclose()
+
+
+async def test_an_error_in_place_of_a_stream_is_read_however_it_is_cut() -> None:
+    body = b'{\n\n  "error": {"message": "No such model."}\n\n}\n\n'
+    for at in range(1, len(body)):
+        with pytest.raises(ModelError, match=re.escape("No such model.")):
+            await chunks_of([body[:at], body[at:]], openai_chunks.decode, decode_texts=openai_chunks.decode_texts)
 
 
 @pytest.mark.parametrize(
