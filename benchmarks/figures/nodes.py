@@ -93,6 +93,7 @@ async def journals(folder: Path, url: str, size: Size) -> list[Row]:
         beside(f"{pace}: CPU of the node an appended event", "µs", floor, paced, lambda one: one.cpu_us, CPU_RATIO_MAX),
         beside("an append, p50", "ms", "SQLite, `power`", alone, lambda one: one.append_ms, APPEND_RATIO_MAX),
         beside(f"reading {events}", "ms", "SQLite", alone, lambda one: one.read_ms, READ_RATIO_MAX),
+        beside(f"reading {events} for the first time", "ms", "SQLite", alone, lambda one: one.first_read_ms, None),
     ]
 
 

@@ -184,7 +184,8 @@ async def test_nodes_are_measured_beside_sqlite_and_with_sockets_elsewhere() -> 
     few = ages.Size(sessions=2, tokens=20, every_ms=5)
     two = two_nodes.Size(few, sessions_a_core=2, takeovers=1, pairs=1)
     rows = await nodes.measure(nodes.Size(Task(2, 100, 1), Task(1, 10, 0, read=50), pairs=1, two=two))
-    assert len([row for row in rows if row.ratio]) == 8 and all(row.ours > 0 for row in rows)
+    assert len([row for row in rows if row.ratio]) == 9 and all(row.ours > 0 for row in rows)
     assert len([row for row in rows if row.within is not None]) == 9
+    assert by_figure(rows, "reading 50 events for the first time").floor
     assert by_figure(rows, "followed at another node").unit == "µs"
     assert by_figure(rows, "kill -9").unit == "s"
