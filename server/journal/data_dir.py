@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 from server.journal.errors import FolderInUse, Moved, explain_os
@@ -15,12 +16,16 @@ MOVED = "journal.moved"
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
 
+WAIT_S = 2.0
+"""How long a start waits for a folder that is held. What a killed server was about to start holds it until it runs a program of its own."""
+TRY_AGAIN_S = 0.02
+
 
 class FolderLock:
     """Holds the folder until `release`, or until the process ends, however it ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Make the folder if need be and lock it. Raises `FolderInUse`, `Unavailable`.
+        """Make the folder if need be and lock it, once nobody else holds it. Blocking, up to `WAIT_S`. Raises `FolderInUse`, `Unavailable`.
 
         `changed_at` is when the lock file was last changed before, its ctime in ns: see `write_owner`.
         """
@@ -31,15 +36,19 @@ class FolderLock:
         except OSError as error:
             raise explain_os(error, folder) from error
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            until = time.monotonic() + WAIT_S
+            while not _locked(self._file):
+                if time.monotonic() >= until:
+                    pid = os.pread(self._file, 32, 0).strip()
+                    raise FolderInUse(folder, int(pid) if pid.isdigit() else None)
+                time.sleep(TRY_AGAIN_S)
             self.changed_at = os.fstat(self._file).st_ctime_ns
-        except BlockingIOError as error:
-            pid = os.pread(self._file, 32, 0).strip()
-            os.close(self._file)
-            raise FolderInUse(folder, int(pid) if pid.isdigit() else None) from error
         except OSError as error:
             os.close(self._file)
             raise explain_os(error, path) from error
+        except FolderInUse:
+            os.close(self._file)
+            raise
 
     def write_owner(self) -> int:
         """Write this process's id into the lock file. Returns the file's new ctime in ns, which no copy of the folder has. Raises `Unavailable`."""
@@ -55,6 +64,14 @@ class FolderLock:
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def create_private(path: Path) -> bool:

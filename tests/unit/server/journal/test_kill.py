@@ -1,7 +1,9 @@
 """Killed server: nothing that was acknowledged is lost, and every client's position stays valid."""
 
+import threading
 from pathlib import Path
 
+from server.journal.data_dir import FolderLock
 from server.journal.sqlite import open_journal
 from tests.unit.server.journal.builders import item, texts
 from tests.unit.server.journal.writer_process import Elsewhere, text
@@ -63,3 +65,17 @@ async def test_a_machine_without_a_boot_id_counts_as_another_after_each_kill(tmp
     journal = await open_journal(tmp_path, boot_id=lambda: "")
     await journal.aclose()
     assert journal.epoch != process.epoch
+
+
+async def test_a_folder_that_a_killed_server_s_child_still_holds_is_waited_for(tmp_path: Path) -> None:
+    with Elsewhere(tmp_path) as process:
+        process.appended(5)
+    held = FolderLock(tmp_path)
+    child = threading.Timer(0.1, held.release)
+    child.start()
+    journal = await open_journal(tmp_path, boot_id=lambda: "boot 1")
+    child.join()
+    try:
+        assert len(await texts(journal)) >= 5
+    finally:
+        await journal.aclose()
