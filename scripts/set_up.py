@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -84,14 +85,20 @@ def main() -> int:
     try:
         if not environment_is_ready() or (args.tests and not tests_are_ready(wanted, locks)):
             with alone():
-                set_up_environment()
-                if args.tests:
-                    set_up_node(locks)
-                    set_up_programs(wanted)
+                set_up(wanted, locks) if args.tests else set_up_environment()
     except SetUpError as error:
         print(f"set-up: error: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def set_up(wanted: dict[str, list[str]], locks: list[Path]) -> None:
+    """Set up the environment and what the tests run. Node's packages are installed beside Python's if Node is here already."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        early = beside.submit(set_up_node, locks) if node_is_there() else None
+        set_up_environment()
+        early.result() if early else set_up_node(locks)
+    set_up_programs(wanted)
 
 
 @contextlib.contextmanager
@@ -258,11 +265,16 @@ def set_up_programs(wanted: dict[str, list[str]]) -> None:
         print(f"set-up: apt-get failed; tests are skipped without {', '.join(left)}", file=sys.stderr)
 
 
+def node_is_there() -> bool:
+    """Whether this machine has Node with npm."""
+    return bool(shutil.which("npm") and shutil.which("node"))
+
+
 def find_npm() -> tuple[list[str], str]:
     """npm's command and the PATH it needs: the machine's, else one from the Python registry, put into .venv."""
     path = os.environ.get("PATH", os.defpath)
-    if (npm := shutil.which("npm")) and shutil.which("node"):
-        return [npm], path
+    if node_is_there():
+        return ["npm"], path
     report("this machine has no node and npm: taking Node.js from the Python registry")
     run(
         [*installer(shutil.which("uv")), "--require-hashes", "-r", str(NODE_LOCK)],
