@@ -5,6 +5,7 @@ nobody needs this process any more.
 """
 
 import contextlib
+import marshal
 import os
 import select
 import signal
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import NoReturn
 
 import mcp  # noqa: F401
-import msgspec
 import playwright.async_api  # noqa: F401
 
 import server.journal.postgres.journal  # noqa: F401
@@ -44,7 +44,7 @@ def main() -> None:
         if data and os.fork() == 0:
             listener.close()
             life.close()
-            _begin(msgspec.json.decode(data, type=Request), descriptors, connection)
+            _begin(Request(*marshal.loads(data)), descriptors, connection)
         connection.close()
         for descriptor in descriptors:
             os.close(descriptor)

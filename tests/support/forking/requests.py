@@ -3,6 +3,7 @@
 Each connection is one request. The fork keeps its end of it open, so that it closes when the fork ends.
 """
 
+import marshal
 import socket
 from pathlib import Path
 
@@ -16,7 +17,9 @@ address: Path | None = None
 
 class Request(msgspec.Struct):
     """A fork. `argv` empty: it serves orders for servers that come at its one descriptor. Else it is an interpreter with
-    these arguments, its first three descriptors, and this environment and folder."""
+    these arguments, its first three descriptors, and this environment and folder.
+
+    It is sent as a tuple, by `marshal`: `worker.py` has that without an import that takes time."""
 
     argv: list[str] = []
     environ: dict[str, str] = {}
@@ -27,5 +30,5 @@ def ask(path: Path, request: Request, descriptors: list[int]) -> socket.socket:
     """Ask for a fork; the socket that closes when it ends."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     connection.connect(str(path))
-    socket.send_fds(connection, [msgspec.json.encode(request)], descriptors)
+    socket.send_fds(connection, [marshal.dumps(msgspec.structs.astuple(request))], descriptors)
     return connection
