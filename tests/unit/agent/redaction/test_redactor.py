@@ -186,7 +186,7 @@ def test_no_secret_passes_a_stream_in_pieces(secrets: list[str], size: int) -> N
     assert BODY[:10] not in output
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters=":-_"), max_size=80), st.integers(1, 7))
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters=":-_"), max_size=80), st.integers(1, 7))
 def test_ordinary_prose_is_hardly_held_back(text: str, size: int) -> None:
     """Without what stands in the middle of tokens, at most what could be the start of one waits: `bearer `, `aws_...`."""
     longest = max(len(part.text) for pattern in PATTERNS for part in pattern.parts if isinstance(part, Literal))
