@@ -40,7 +40,7 @@ MACHINE_PATH = re.compile(
 
 
 class Source(NamedTuple):
-    """One source file: its path from the root, its text, its tree and all nodes of that."""
+    """One source file: its path from the root, its text, its tree, and those nodes of that which a rule looks at."""
 
     path: str
     text: str
@@ -72,9 +72,9 @@ def many_nodes() -> Iterator[None]:
 @cache
 def read_source(path: str) -> Source:
     """One file, read once for all rules."""
-    text = (ROOT / path).read_text(encoding="utf-8")
-    tree = ast.parse(text, path)
-    return Source(path, text, tree, tuple(ast.walk(tree)))
+    tree = ast.parse(text := (ROOT / path).read_text(encoding="utf-8"), path)
+    looked_at = ast.AsyncWith, ast.Await, ast.Call, ast.Import, ast.ImportFrom
+    return Source(path, text, tree, tuple(node for node in ast.walk(tree) if isinstance(node, looked_at)))
 
 
 def sources(*folders: str) -> tuple[Source, ...]:
