@@ -204,10 +204,13 @@ def says(request: Request) -> Answer:
         return APPROVAL if not after else text("Pushed.")
     if "report" in said:
         return calls(Call("ask_user", QUESTION, id="ask")) if not after else text("It is written.")
-    if "wrong key" in said:
+    # Messages that nothing answered come as one.
+    if said.endswith("wrong key?"):
         return Refusal(401, "Incorrect API key provided: sk-…f31.")
-    if "nothing" in said:
+    if said.endswith("nothing"):
         return stream(Finish(), USED)
+    if said.endswith("paid?"):
+        return Refusal(402, "You have used up your credits.")
     if "slowly" in said:
         return stream(
             Text("The first half of the answer is here already, and the second half "),
@@ -278,7 +281,7 @@ async def make_sessions(page: Page, at: Sessions) -> None:
     await log_in(page, at)
     await begin(page, at, "archived", "Which of these datasets has French?")
     await begin(page, at, "pinned", "Compare the two training runs")
-    await begin(page, at, "errors", "Is it the wrong key?", "And now say nothing", "Is it the wrong key again?")
+    await begin(page, at, "errors", "Is it the wrong key?", "And now say nothing", "Is all of it paid?")
     await begin(page, at, "long", f"Why is the worker so slow?\n\n{LONG}", "And which one is the slowest?")
     await page.goto(f"{at.base}/")
     await page.locator("input[type=file]").set_input_files(
