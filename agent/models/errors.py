@@ -99,7 +99,7 @@ def model_error(
     line = " ".join(quote.split())
     if line:
         cut = line if len(line) <= _QUOTE_CHARS else line[: _QUOTE_CHARS - 1] + "…"
-        message += f' It says: "{cut}".'
+        message += f' It says: "{cut}"{"" if cut[-1] in ".!?…" else "."}'
     return ModelError(code, f"{message} {advice or usual_advice}", retryable=retryable, retry_after=retry_after)
 
 

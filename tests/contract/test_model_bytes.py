@@ -228,7 +228,7 @@ REFUSALS: dict[str, tuple[str, Sent, str, str, float | None]] = {
         "gemini/gemini-flash-latest",
         refused(503, [{"error": {"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}}]),
         "model_overloaded",
-        '(HTTP 503). It says: "The model is overloaded.".',
+        '(HTTP 503). It says: "The model is overloaded."',
         None,
     ),
     "Gemini's input is too long": (
