@@ -11,12 +11,17 @@ PATIENCE_S = 45.0
 LOOK_S = 0.01
 
 
-async def eventually(holds: Callable[[], object], what: str = "it", patience_s: float = PATIENCE_S) -> None:
-    """Wait until `holds` says so, or what it gives to be awaited does. Fails, naming `what`, if that takes too long."""
+async def eventually(
+    holds: Callable[[], object], what: str = "it", patience_s: float = PATIENCE_S, look_s: float = LOOK_S
+) -> None:
+    """Wait until `holds` says so, or what it gives to be awaited does. Fails, naming `what`, if that takes too long.
+
+    `look_s`: from one look to the next, in seconds; more where a look costs much.
+    """
     try:
         async with asyncio.timeout(patience_s):
             while not await _result(holds):
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(look_s)
     except TimeoutError:
         raise AssertionError(f"{what} did not come about within {patience_s:g} s") from None
 

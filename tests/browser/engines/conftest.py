@@ -1,4 +1,4 @@
-"""Fixtures of the other engines: one browser of each a worker, and a visitor a test, whose console must stay free of faults."""
+"""Fixtures of the other engines: one browser of each a worker, with one visitor, whose console must stay free of faults in each test."""
 
 from collections.abc import AsyncIterator
 
@@ -24,8 +24,8 @@ async def engine(request: pytest.FixtureRequest) -> AsyncIterator[Engine]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def reader(engine: Engine) -> AsyncIterator[Reader]:
-    """A person who was never here."""
-    person = Reader(await engine.visit(), engine)
+    """A person who was at no server of this test before."""
+    person = Reader(await engine.window(), engine)
     try:
         yield person
     finally:

@@ -17,6 +17,20 @@ from tests.browser.engines.window import Actions, EngineError, Window
 
 PATIENCE_S = 60.0
 LISTENING = "WebDriver BiDi listening on "
+PREFERENCES: dict[str, bool | int | str] = {
+    "ui.prefersReducedMotion": 1,
+    # What the browser does beside the page.
+    "browser.newtab.preload": False,
+    "browser.newtabpage.enabled": False,
+    "browser.startup.homepage": "about:blank",
+    "browser.startup.page": 0,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "dom.ipc.processPrelaunch.enabled": False,
+    "extensions.screenshots.disabled": True,
+    "extensions.systemAddon.update.enabled": False,
+    "extensions.webextensions.remote": False,
+    "toolkit.telemetry.enabled": False,
+}
 
 
 class Firefox:
@@ -29,7 +43,7 @@ class Firefox:
         self._ends = AsyncExitStack()
         self._numbers = itertools.count(1)
         self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
-        self._visitors: list[str] = []
+        self._tabs: list[str] = []
 
     @staticmethod
     def is_here() -> bool:
@@ -40,8 +54,11 @@ class Firefox:
         home = self._ends.enter_context(
             tempfile.TemporaryDirectory(prefix="holdfast-firefox-", ignore_cleanup_errors=True)
         )
-        (Path(home) / "profile").mkdir()
-        arguments = ["--headless", "--no-remote", "--remote-debugging-port", "0", "--profile", f"{home}/profile"]
+        profile = Path(home) / "profile"
+        profile.mkdir()
+        lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in PREFERENCES.items()]
+        (profile / "user.js").write_text("".join(lines))
+        arguments = ["--headless", "--no-remote", "--remote-debugging-port", "0", "--profile", str(profile)]
         process = await asyncio.create_subprocess_exec(
             "firefox-esr",
             *arguments,
@@ -66,16 +83,20 @@ class Firefox:
     async def __aexit__(self, *_: object) -> None:
         await self._ends.aclose()
 
-    async def visit(self) -> Window:
-        """A window of a visitor who was never here."""
-        visitor = (await self.ask("browser.createUserContext"))["userContext"]
-        self._visitors.append(visitor)
-        return await FirefoxWindow.new(self, visitor)
+    async def window(self) -> Window:
+        """The visitor's window, in which nothing is open."""
+        return await self.open_tab()
+
+    async def open_tab(self) -> "FirefoxWindow":
+        """A new tab."""
+        made = await self.ask("browsingContext.create", type="tab")
+        self._tabs.append(made["context"])
+        return FirefoxWindow(self, made["context"])
 
     async def leave(self) -> list[str]:
-        """Close all windows; gives what their consoles said."""
-        while self._visitors:
-            await self.ask("browser.removeUserContext", userContext=self._visitors.pop())
+        """Close all tabs; gives what their consoles said."""
+        while self._tabs:
+            await self.ask("browsingContext.close", context=self._tabs.pop())
         faults, self.faults = self.faults, []
         return faults
 
@@ -102,18 +123,11 @@ class Firefox:
 
 
 class FirefoxWindow(Window):
-    """See `Window`. A tab in a user context, which shares nothing with others."""
+    """See `Window`. A tab."""
 
-    def __init__(self, browser: Firefox, visitor: str, context: str) -> None:
+    def __init__(self, browser: Firefox, context: str) -> None:
         self._browser = browser
-        self._visitor = visitor
         self._context = context
-
-    @classmethod
-    async def new(cls, browser: Firefox, visitor: str) -> Self:
-        """A new tab of this visitor."""
-        made = await browser.ask("browsingContext.create", type="tab", userContext=visitor)
-        return cls(browser, visitor, made["context"])
 
     async def open(self, url: str) -> None:
         """Go there."""
@@ -139,7 +153,7 @@ class FirefoxWindow(Window):
 
     async def beside(self) -> Window:
         """Another tab."""
-        return await self.new(self._browser, self._visitor)
+        return await self._browser.open_tab()
 
 
 async def _address(errors: asyncio.StreamReader) -> str:

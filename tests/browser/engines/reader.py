@@ -6,18 +6,20 @@ from tests.browser.engines.window import CONTROL, ENTER, Window
 from tests.browser.support.chat import DRAG, MESSAGES
 from tests.support.polling import eventually
 
+LOOK_S = 0.05
+"""A look goes through two or three processes and takes some ms of each."""
 FIELD = ".composer textarea"
 ANSWERS = ".row[data-kind=assistant] .markdown"
 
 
 class Engine(Protocol):
-    """A browser with one visitor at a time."""
+    """A browser with one visitor. A new one costs as much as all else in a test; servers at other ports are other origins for the same."""
 
-    async def visit(self) -> Window:
-        """A window of a visitor who was never here."""
+    async def window(self) -> Window:
+        """The visitor's window, in which nothing is open."""
 
     async def leave(self) -> list[str]:
-        """Close all windows; gives what their consoles said."""
+        """Leave all pages and close the other windows; gives what their consoles said."""
 
 
 class Reader:
@@ -34,7 +36,7 @@ class Reader:
         return Reader(await self.window.beside(), self._engine)
 
     async def leave(self) -> None:
-        """Close all windows."""
+        """Leave all pages."""
         self._faults += await self._engine.leave()
 
     def expects(self, *faults: str) -> None:
@@ -49,7 +51,7 @@ class Reader:
     async def open(self, url: str) -> None:
         """Go to the page, until it is connected or ready for the first message."""
         await self.window.open(url)
-        await eventually(lambda: self._finds(FIELD), "the field")
+        await eventually(lambda: self._finds(FIELD), "the field", look_s=LOOK_S)
 
     async def say(self, text: str) -> None:
         """Write a message and press Enter."""
@@ -67,7 +69,7 @@ class Reader:
             return found == [*texts]
 
         try:
-            await eventually(there, selector)
+            await eventually(there, selector, look_s=LOOK_S)
         except AssertionError as error:
             raise AssertionError(f"{selector}: {found}, not {[*texts]}") from error
 
@@ -81,7 +83,7 @@ class Reader:
             return isinstance(found, list)
 
         try:
-            await eventually(reachable, f"{selector} {name}")
+            await eventually(reachable, f"{selector} {name}", look_s=LOOK_S)
         except AssertionError as error:
             raise AssertionError(found) from error
         await self.window.click_at(int(found[0]), int(found[1]))
@@ -101,11 +103,13 @@ class Reader:
     async def phase(self, phase: str) -> None:
         """Wait until the page says so of its connection."""
         what = 'document.querySelector(".connection")?.dataset.phase'
-        await eventually(lambda: self._is(f"() => {what}", phase), f"the phase {phase}")
+        await eventually(lambda: self._is(f"() => {what}", phase), f"the phase {phase}", look_s=LOOK_S)
 
     async def address(self) -> str:
         """The address, as soon as it names a session."""
-        await eventually(lambda: self._is('() => location.pathname.includes("/s/")', True), "a session's address")
+        await eventually(
+            lambda: self._is('() => location.pathname.includes("/s/")', True), "a session's address", look_s=LOOK_S
+        )
         return str(await self.window.call("() => location.href"))
 
     async def messages(self) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from server.auth.login_codes import new_code
-from tests.browser.engines.reader import ANSWERS, Reader
+from tests.browser.engines.reader import ANSWERS, LOOK_S, Reader
 from tests.browser.engines.window import ESCAPE
 from tests.browser.support.chat import texts
 from tests.browser.support.journal import view_of
@@ -148,7 +148,7 @@ async def test_the_page_opens_while_the_server_is_away_and_begins_once_it_is_bac
                 await reader.window.call(COUNT_KEPT)
                 return int(await reader.window.call("() => globalThis.kept ?? 0")) > 2
 
-            await eventually(kept, "the page's files to be kept")
+            await eventually(kept, "the page's files to be kept", look_s=LOOK_S)
             reader.expects(*AWAY)
             await proxy.refuse()
             await proxy.cut()

@@ -17,11 +17,13 @@ from tests.support.polling import eventually
 
 PATIENCE_S = 60.0
 SCREEN = "1100x900x24"
+SPARING = {"WEBKIT_SKIA_ENABLE_CPU_RENDERING": "1", "WEBKIT_DISABLE_COMPOSITING_MODE": "1"}
+"""Without a graphics card: it draws by the processor at once, and not by Mesa's imitation of a card, which takes more of it."""
 BROWSERS = ("/usr/lib/*/webkit2gtk-4.1/MiniBrowser", "/usr/lib/*/webkit2gtk-4.0/MiniBrowser")
 
 
 class WebKit:
-    """The driver and its screen, from start to end. It has one visitor at a time: its driver has one session."""
+    """The driver, its screen and its one visitor, from start to end."""
 
     MISSING = "WebKitGTK's driver or Xvfb is not here (Debian: apt install webkit2gtk-driver xvfb)"
 
@@ -38,6 +40,9 @@ class WebKit:
         home = self._ends.enter_context(
             tempfile.TemporaryDirectory(prefix="holdfast-webkit-", ignore_cleanup_errors=True)
         )
+        still = Path(home, ".config", "gtk-3.0", "settings.ini")
+        still.parent.mkdir(parents=True)
+        still.write_text("[Settings]\ngtk-enable-animations=0\n")
         display = await self._start_screen()
         port = free_port()
         environment = {
@@ -46,6 +51,7 @@ class WebKit:
             "DISPLAY": display,
             "NO_AT_BRIDGE": "1",
             "GSETTINGS_BACKEND": "memory",
+            **SPARING,
         }
         await self._start("WebKitWebDriver", f"--port={port}", env=environment)
         self._http = await self._ends.enter_async_context(http_client(f"http://127.0.0.1:{port}", timeout=PATIENCE_S))
@@ -55,18 +61,22 @@ class WebKit:
     async def __aexit__(self, *_: object) -> None:
         await self._ends.aclose()
 
-    async def visit(self) -> Window:
-        """A window of a visitor who was never here."""
-        options = {"binary": browser(), "args": ["--automation"]}
-        wanted = {"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}}
-        self._session = (await self._ask("POST", "/session", wanted))["sessionId"]
+    async def window(self) -> Window:
+        """The visitor's window, in which nothing is open."""
+        if not self._session:
+            options = {"binary": browser(), "args": ["--automation"]}
+            wanted = {"capabilities": {"alwaysMatch": {"webkitgtk:browserOptions": options}}}
+            self._session = (await self._ask("POST", "/session", wanted))["sessionId"]
+            self._ends.push_async_callback(self._ask, "DELETE", f"/session/{self._session}")
         return WebKitWindow(self, await self.ask("GET", "window"))
 
     async def leave(self) -> list[str]:
-        """Close all windows. The driver tells nothing of consoles."""
-        if self._session:
-            await self._ask("DELETE", f"/session/{self._session}")
-            self._session = ""
+        """Leave all pages and close the other windows. The driver tells nothing of consoles."""
+        first, *others = await self.ask("GET", "window/handles")
+        for other in others:
+            await self.ask("POST", "window", {"handle": other})
+            await self.ask("DELETE", "window")
+        await WebKitWindow(self, first).open("about:blank")
         return []
 
     async def ask(self, method: str, command: str, body: dict[str, Any] | None = None) -> Any:
