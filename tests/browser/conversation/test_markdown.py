@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from playwright.async_api import Page
+
 from tests.browser.support.scene import scene
 from tests.browser.support.tabs import Tabs
 
@@ -31,6 +33,7 @@ SHOW = """async (texts) => {
   });
 }"""
 """Each text as a whole, and in pieces. Those of the latter come in one frame, so the rest of a long one takes some more."""
+REMOVE = "() => { for (const { pair } of shown) for (const root of pair) root.remove(); }"
 DIFFERENT = """() => new Promise((resolve) => {
   const html = (root) => root.innerHTML.replace(/ style="[^"]*"/g, "");
   let left = 600;
@@ -44,34 +47,37 @@ DIFFERENT = """() => new Promise((resolve) => {
 })"""
 
 
-async def test_a_text_in_pieces_ends_as_the_same_elements_as_the_whole(tabs: Tabs, tmp_path: Path) -> None:
-    texts = [case["markdown"] for case in json.loads(EVERYDAY.read_text())] + list(LONG.values())
-    async with scene(tabs, tmp_path) as at:
-        page = at.chat.page
-        await page.evaluate(SHOW, texts)
-        assert await page.evaluate(DIFFERENT) == []
-
-
-async def test_a_long_table_list_fence_or_paragraph_is_whole_and_only_what_is_near_is_laid_out(
+async def test_a_text_in_pieces_ends_as_the_same_elements_as_the_whole_and_of_a_long_one_only_what_is_near_is_laid_out(
     tabs: Tabs, tmp_path: Path
 ) -> None:
     async with scene(tabs, tmp_path) as at:
-        page = at.chat.page
-        await page.evaluate(SHOW, [LONG["a table"], LONG["a list"], LONG["a fence"], f"{'word ' * 12_000}\n\nEnd.\n"])
-        assert await page.evaluate(DIFFERENT) == []
-        tables, lists, fences, _ = await page.evaluate(
-            """() => shown.map(({ pair }) => pair.map((root) => [
-              [...root.querySelectorAll("tbody tr, li")].map((each) => each.textContent),
-              [...root.querySelectorAll("tbody tr:first-child")].map((row) => Math.round(row.lastElementChild.getBoundingClientRect().left)),
-              root.querySelector("code")?.textContent,
-              [...root.querySelectorAll(".chunk")].filter((chunk) => chunk.firstChild.checkVisibility?.({ contentVisibilityAuto: true })).length,
-            ]))"""
-        )
-        for rows, edges, _, laid_out in tables:
-            assert rows == [f"{n}row {n}" for n in range(400)]
-            assert max(edges) - min(edges) <= 1, "the columns of a table that goes on are where they were"
-            assert laid_out <= 3
-        for items, _, _, _ in lists:
-            assert items == [f"item {n}" for n in range(1, 301)]
-        for _, _, code, _ in fences:
-            assert code == "\n".join(f"line {n} of the code" for n in range(1_500))
+        await a_text_in_pieces_ends_as_the_same_elements_as_the_whole(at.chat.page)
+        await at.chat.page.evaluate(REMOVE)
+        await a_long_table_list_fence_or_paragraph_is_whole_and_only_what_is_near_is_laid_out(at.chat.page)
+
+
+async def a_text_in_pieces_ends_as_the_same_elements_as_the_whole(page: Page) -> None:
+    texts = [case["markdown"] for case in json.loads(EVERYDAY.read_text())] + list(LONG.values())
+    await page.evaluate(SHOW, texts)
+    assert await page.evaluate(DIFFERENT) == []
+
+
+async def a_long_table_list_fence_or_paragraph_is_whole_and_only_what_is_near_is_laid_out(page: Page) -> None:
+    await page.evaluate(SHOW, [LONG["a table"], LONG["a list"], LONG["a fence"], f"{'word ' * 12_000}\n\nEnd.\n"])
+    assert await page.evaluate(DIFFERENT) == []
+    tables, lists, fences, _ = await page.evaluate(
+        """() => shown.map(({ pair }) => pair.map((root) => [
+          [...root.querySelectorAll("tbody tr, li")].map((each) => each.textContent),
+          [...root.querySelectorAll("tbody tr:first-child")].map((row) => Math.round(row.lastElementChild.getBoundingClientRect().left)),
+          root.querySelector("code")?.textContent,
+          [...root.querySelectorAll(".chunk")].filter((chunk) => chunk.firstChild.checkVisibility?.({ contentVisibilityAuto: true })).length,
+        ]))"""
+    )
+    for rows, edges, _, laid_out in tables:
+        assert rows == [f"{n}row {n}" for n in range(400)]
+        assert max(edges) - min(edges) <= 1, "the columns of a table that goes on are where they were"
+        assert laid_out <= 3
+    for items, _, _, _ in lists:
+        assert items == [f"item {n}" for n in range(1, 301)]
+    for _, _, code, _ in fences:
+        assert code == "\n".join(f"line {n} of the code" for n in range(1_500))

@@ -12,6 +12,8 @@ expect.set_options(timeout=PATIENCE_MS)
 
 DESKTOP: ViewportSize = {"width": 1100, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 760}
+TALL: ViewportSize = {"width": 1100, "height": 2_400}
+"""Shows a conversation of many turns whole."""
 
 NETWORK = r"^(?!.*net::ERR_NAME_NOT_RESOLVED).*(Failed to load resource|WebSocket connection to|when fetching the script|net::ERR_)"
 """What the browser itself says of connections that fail, for tests that make them fail. Other machines are never asked."""
