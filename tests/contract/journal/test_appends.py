@@ -176,7 +176,7 @@ async def test_a_reader_never_sees_a_hole_or_part_of_an_append(journal: Journal)
     tasks = TaskOwner("test")
 
     async def write() -> None:
-        for head in range(0, 600, 3):
+        for head in range(0, 360, 3):
             await journal.append(item(lease, head, str(head + 1), str(head + 2), str(head + 3)))
 
     writing = tasks.start(write(), "write")

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import re
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+
+from tests.support.forking.interpreter import python
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -13,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[3]
 @contextlib.asynccontextmanager
 async def model_process() -> AsyncIterator[str]:
     """A running scripted model; its API base."""
-    arguments = (sys.executable, "-m", "tests.support.models.scripted_model", "--port", "0")
+    arguments = (*python(), "-m", "tests.support.models.scripted_model", "--port", "0")
     model = await asyncio.create_subprocess_exec(*arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
     try:
         assert model.stdout is not None

@@ -1,7 +1,6 @@
 """Snapshots over kills: a killed process leaves whole snapshots, and a restoration that is done again is done."""
 
 import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from agent.workspace.file_copy import CopyStopped
 from agent.workspace.snapshots import SnapshotLost
+from tests.support.forking.interpreter import python
 from tests.unit.agent.workspace.snapshot_places import FAR, Place, fill
 from tests.unit.agent.workspace.workspaces import GO
 
@@ -82,7 +82,7 @@ print("done")
 def killed_after(place: Place, what: str, steps: int) -> bool:
     """Do it in a process of its own that is killed after so many changes of the disk; whether it was killed."""
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, str(place.folder), what, str(steps)], capture_output=True, text=True, check=False
+        [*python(), "-c", KILLED, str(place.folder), what, str(steps)], capture_output=True, text=True, check=False
     )
     assert done.returncode == -9 or done.stdout == "done\n", done.stderr
     place.store = place.reopened()

@@ -75,7 +75,7 @@ for (const [name, line] of Object.entries(LONG)) {
     const reading = reader();
     reading.take(BEGINS[name] ?? "", false);
     let most = 0;
-    for (let at = 0; at < (name.startsWith("a paragraph") ? 400 : 2_000); at++) {
+    for (let at = 0; at < (name.startsWith("a paragraph") ? 150 : 600); at++) {
       for (const piece of [line.slice(0, 9), line.slice(9)]) {
         const { nodes } = reading.take(piece, false);
         most = Math.max(most, reading.again, html(nodes).length);

@@ -3,7 +3,6 @@
 import gzip
 import json
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -177,27 +176,3 @@ def test_the_one_inline_script_is_the_import_map_and_the_policy_names_it() -> No
     assert rules["require-trusted-types-for"] == ["'script'"]
     assert rules["trusted-types"] == ["worker"], "of offline.js, which makes one address once"
     assert rules["frame-ancestors"] == ["'none'"]
-
-
-def test_every_file_of_the_page_is_in_the_package(tmp_path: Path) -> None:
-    source = tmp_path / "source"
-    leave = shutil.ignore_patterns("__pycache__", "*.pyc")
-    for name in ("protocol", "agent", "server", "clients", "configs"):
-        shutil.copytree(ROOT / name, source / name, ignore=leave)
-    for name in ("pyproject.toml", "README.md"):
-        shutil.copy(ROOT / name, source)
-    # The build backend itself: an environment that uv made has no pip.
-    build = "import sys; from setuptools import build_meta; build_meta.build_wheel(sys.argv[1])"
-    built = subprocess.run(
-        [sys.executable, "-c", build, tmp_path],
-        cwd=source,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert built.returncode == 0, built.stderr
-    wheel = next(tmp_path.glob("*.whl"))
-    listed = subprocess.run([sys.executable, "-m", "zipfile", "-l", wheel], capture_output=True, text=True, check=True)
-    for path in (*WEB.rglob("*"), *LIBRARY.rglob("*")):
-        if path.is_file():
-            assert path.relative_to(ROOT).as_posix() in listed.stdout

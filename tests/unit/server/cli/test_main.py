@@ -28,7 +28,7 @@ WAIT_S = 30.0
 HOLDFAST = interpreter.holdfast()
 MODULE = [*interpreter.python(), "-m", "server"]
 OWN = [sys.executable, "-m", "server"]
-"""With an interpreter of its own: it imports all, LiteLLM too, has descriptors, and its process is the one that was started."""
+"""With an interpreter of its own: it imports all, has descriptors, and its process is the one that was started."""
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -67,7 +67,8 @@ async def line(process: asyncio.subprocess.Process) -> str:
 async def server(
     data: Path, *args: str, command: list[str] = MODULE, pass_fds: tuple[int, ...] = (), **environ: str
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, int, str]]:
-    """A server that listens: its process, its port and the line it said."""
+    """A server that listens: its process, its port and the line it said. It imports LiteLLM where `environ` says so."""
+    environ = {"HOLDFAST_SERVER_PRELOAD_MODEL": "false", **environ}
     process = await start(command, "--data", str(data), "--no-token", *args, pass_fds=pass_fds, **environ)
     try:
         printed = await line(process)
@@ -218,7 +219,7 @@ async def test_a_signal_ends_the_server_with_code_0_and_a_close_reason(tmp_path:
 
 async def test_a_stop_does_not_wait_for_the_model_library(tmp_path: Path) -> None:
     loop = asyncio.get_running_loop()
-    async with server(tmp_path, "--port", "0", command=OWN) as (process, _, _):
+    async with server(tmp_path, "--port", "0", command=OWN, HOLDFAST_SERVER_PRELOAD_MODEL="true") as (process, _, _):
         began = loop.time()
         process.terminate()
         await asyncio.wait_for(process.wait(), WAIT_S)

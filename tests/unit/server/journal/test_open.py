@@ -5,7 +5,6 @@ import os
 import shutil
 import sqlite3
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from agent.util.tasks import TaskOwner
 from server.journal.base import HeldClaim, JournalError, Stored, Unavailable
 from server.journal.schema import APPLICATION_ID, STEPS, VERSION
 from server.journal.sqlite import Corrupt, FolderInUse, SchemaTooNew, open_journal
+from tests.support.forking.interpreter import python
 from tests.support.polling import eventually
 from tests.unit.server.journal.builders import NOON, begin, row, texts
 from tests.unit.server.journal.writer_process import ROOT, Elsewhere
@@ -253,7 +253,7 @@ except JournalError as error:
 
 def open_as_somebody_else(folder: Path) -> str:
     """What a user who may not write there is told. Root may write anywhere, so it becomes another user."""
-    command = [sys.executable, "-c", TRY_TO_OPEN, str(folder)]
+    command = [*python(), "-c", TRY_TO_OPEN, str(folder)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, check=True).stdout
 
 
