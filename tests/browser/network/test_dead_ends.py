@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
-from tests.browser.support.scene import scene
+from tests.browser.support.scene import Scene, scene
 from tests.browser.support.tabs import NETWORK, Tabs
 from tests.faults.harness.lengths import in_the_long_form
 from tests.support.application import settings_for
@@ -20,15 +20,52 @@ LET_GO = """(element) => ["dragover", "drop"].map((kind) => {
 })"""
 
 
-async def test_an_address_without_a_session_shows_a_message_and_no_controls(tabs: Tabs, tmp_path: Path) -> None:
-    tabs.expects(NETWORK)
-    async with scene(tabs, tmp_path, path="/s/" + "0" * 32) as at:
-        page = at.chat.page
-        await expect(page.get_by_role("heading", name="This session is not there.")).to_be_visible()
-        for gone in (at.chat.field, at.chat.button("Files"), page.get_by_label("More", exact=True)):
-            await expect(gone).to_have_count(0)
-        await at.chat.button("Begin a new one").click()
-        await expect(at.chat.field).to_be_focused()
+async def test_where_nothing_can_be_done_the_page_says_so_and_does_nothing(tabs: Tabs, tmp_path: Path) -> None:
+    async with scene(tabs, tmp_path) as at:
+        await a_dropped_folder_is_refused_with_a_message(at, tmp_path)
+        await nothing_is_approved_by_a_key_while_something_lies_over_it(at)
+        tabs.check()
+        tabs.expects(NETWORK)
+        await an_address_without_a_session_shows_a_message_and_no_controls(at)
+
+
+async def a_dropped_folder_is_refused_with_a_message(at: Scene, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    at.model.extend(text("Here."))
+    await at.chat.say("hello")
+    await at.chat.idle()
+    devtools = await at.chat.page.context.new_cdp_session(at.chat.page)
+    data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        await devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 600, "y": 300, "data": data})
+    await expect(at.chat.page.get_by_role("alert")).to_have_text(
+        "not taken: it is a folder: add the files that are in it"
+    )
+
+
+async def nothing_is_approved_by_a_key_while_something_lies_over_it(at: Scene) -> None:
+    at.model.extend(calls(Call("write", {"path": "a.txt", "content": "a"})), text("Done."))
+    await at.chat.say("write")
+    await expect(at.chat.approvals).to_have_count(1)
+    await at.chat.button("Files").click()
+    await expect(at.chat.page.get_by_role("dialog")).to_be_visible()
+    await at.chat.page.keyboard.press("Alt+y")
+    await at.chat.page.keyboard.press("Escape")
+    await expect(at.chat.page.get_by_role("dialog")).to_have_count(0)
+    await expect(at.chat.approvals).to_have_count(1)
+    await at.chat.page.keyboard.press("Alt+y")
+    await expect(at.chat.answers.last).to_have_text("Done.")
+
+
+async def an_address_without_a_session_shows_a_message_and_no_controls(at: Scene) -> None:
+    page = at.chat.page
+    await page.goto(f"{at.live.http}/s/{'0' * 32}")
+    await expect(page.get_by_role("heading", name="This session is not there.")).to_be_visible()
+    for gone in (at.chat.field, at.chat.button("Files"), page.get_by_label("More", exact=True)):
+        await expect(gone).to_have_count(0)
+    await at.chat.button("Begin a new one").click()
+    await expect(at.chat.field).to_be_focused()
 
 
 @in_the_long_form
@@ -82,33 +119,3 @@ async def test_files_let_go_beside_the_conversation_or_where_none_are_taken_do_n
         await at.chat.button("End it").click()
         await expect(page.get_by_text("This session was ended. It can be read.")).to_be_visible()
         assert await page.get_by_role("main").evaluate(LET_GO) == [True, True]
-
-
-async def test_a_dropped_folder_is_refused_with_a_message(tabs: Tabs, tmp_path: Path) -> None:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    async with scene(tabs, tmp_path, [text("Here.")]) as at:
-        await at.chat.say("hello")
-        await at.chat.idle()
-        devtools = await at.chat.page.context.new_cdp_session(at.chat.page)
-        data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
-        for kind in ("dragEnter", "dragOver", "drop"):
-            await devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 600, "y": 300, "data": data})
-        await expect(at.chat.page.get_by_role("alert")).to_have_text(
-            "not taken: it is a folder: add the files that are in it"
-        )
-
-
-async def test_nothing_is_approved_by_a_key_while_something_lies_over_it(tabs: Tabs, tmp_path: Path) -> None:
-    write = Call("write", {"path": "a.txt", "content": "a"})
-    async with scene(tabs, tmp_path, [calls(write), text("Done.")]) as at:
-        await at.chat.say("write")
-        await expect(at.chat.approvals).to_have_count(1)
-        await at.chat.button("Files").click()
-        await expect(at.chat.page.get_by_role("dialog")).to_be_visible()
-        await at.chat.page.keyboard.press("Alt+y")
-        await at.chat.page.keyboard.press("Escape")
-        await expect(at.chat.page.get_by_role("dialog")).to_have_count(0)
-        await expect(at.chat.approvals).to_have_count(1)
-        await at.chat.page.keyboard.press("Alt+y")
-        await expect(at.chat.answers).to_have_text("Done.")

@@ -36,18 +36,51 @@ async def same(one: Chat, other: Chat, live: Live) -> None:
         await chat.shows_the_journal(live.http)
 
 
-async def test_a_message_in_one_tab_streams_into_the_other(tabs: Tabs, tmp_path: Path) -> None:
+async def test_two_tabs_show_the_same_and_of_two_answers_the_first_wins(tabs: Tabs, tmp_path: Path) -> None:
     gate = Gate()
-    script = [text("First."), stream(Text("One, two, "), gate, Text("three."), Finish(), Usage())]
+    script = [
+        text("First."),
+        stream(Text("One, two, "), gate, Text("three."), Finish(), Usage()),
+        calls(WRITE),
+        text("Not written."),
+    ]
     async with both(tabs, tmp_path, *script, prompt="hello") as (one, other, live):
-        await expect(other.answers).to_have_text("First.")
-        await other.say("count")
-        for chat in (one, other):
-            await expect(chat.answers).to_have_text(["First.", "One, two,"])
-        gate.open()
-        for chat in (one, other):
-            await expect(chat.answers).to_have_text(["First.", "One, two, three."])
+        await a_message_in_one_tab_streams_into_the_other(one, other, live, gate)
+        tabs.check()
+        tabs.expects(NETWORK)  # the proxy ends before the tab that is behind it
+        await of_two_answers_the_first_wins_and_the_other_client_is_informed(one, other, live)
+
+
+async def a_message_in_one_tab_streams_into_the_other(one: Chat, other: Chat, live: Live, gate: Gate) -> None:
+    await expect(other.answers).to_have_text("First.")
+    await other.say("count")
+    for chat in (one, other):
+        await expect(chat.answers).to_have_text(["First.", "One, two,"])
+    gate.open()
+    for chat in (one, other):
+        await expect(chat.answers).to_have_text(["First.", "One, two, three."])
+    await same(one, other, live)
+
+
+async def of_two_answers_the_first_wins_and_the_other_client_is_informed(one: Chat, other: Chat, live: Live) -> None:
+    """One tab's answer is held up in the network while the other's is taken."""
+    await one.say("write")
+    await expect(one.approvals).to_have_count(1)
+    async with TcpProxy("127.0.0.1", live.port) as proxy:
+        await other.page.goto(f"{Address(proxy.port).http}/s/{one.session_id}")
+        approve = other.approvals.get_by_role("button", name="Approve", exact=True)
+        await expect(approve).to_be_visible()
+        proxy.blackhole()
+        await approve.click()
+        await one.approvals.get_by_role("button", name="Reject…").click()
+        await one.page.get_by_label("Why not").fill("not now")
+        await one.page.get_by_label("Why not").press("Enter")
+        await expect(one.answers.last).to_have_text("Not written.")
+        proxy.flow()
+        await expect(other.page.get_by_text("This call was answered elsewhere already.")).to_be_visible()
+        await expect(other.approvals).to_have_count(0)
         await same(one, other, live)
+    assert (await submissions_of(live.http, one.session_id))[2:] == ["write", "exec_approval"]
 
 
 @in_the_long_form
@@ -58,27 +91,6 @@ async def test_an_approval_answered_in_one_is_resolved_in_the_other(tabs: Tabs, 
         await expect(one.approvals).to_have_count(0)
         await expect(one.answers).to_have_text("Written.")
         await same(one, other, live)
-
-
-async def test_of_two_answers_the_first_wins_and_the_other_client_is_informed(tabs: Tabs, tmp_path: Path) -> None:
-    """One tab's answer is held up in the network while the other's is taken."""
-    tabs.expects(NETWORK)  # the proxy ends before the tab that is behind it
-    async with both(tabs, tmp_path, calls(WRITE), text("Not written."), prompt="write") as (one, other, live):
-        async with TcpProxy("127.0.0.1", live.port) as proxy:
-            await other.page.goto(f"{Address(proxy.port).http}/s/{one.session_id}")
-            approve = other.approvals.get_by_role("button", name="Approve", exact=True)
-            await expect(approve).to_be_visible()
-            proxy.blackhole()
-            await approve.click()
-            await one.approvals.get_by_role("button", name="Reject…").click()
-            await one.page.get_by_label("Why not").fill("not now")
-            await one.page.get_by_label("Why not").press("Enter")
-            await expect(one.answers).to_have_text("Not written.")
-            proxy.flow()
-            await expect(other.page.get_by_text("This call was answered elsewhere already.")).to_be_visible()
-            await expect(other.approvals).to_have_count(0)
-            await same(one, other, live)
-        assert await submissions_of(live.http, one.session_id) == ["write", "exec_approval"]
 
 
 @in_the_long_form

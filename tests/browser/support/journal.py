@@ -37,7 +37,9 @@ async def submissions_of(server: str, session_id: str) -> list[str]:
     return [getattr(one, "text", str(type(one).__struct_config__.tag)) for one in taken]
 
 
-async def happened(live: Address, session_id: str, kind: type[ev.EventBase]) -> int:
-    """The number of the session's first event of this type, as soon as it is there."""
+async def happened(live: Address, session_id: str, kind: type[ev.EventBase], after: int = 0) -> int:
+    """The number of the session's first event of this type after that of this number, as soon as it is there."""
     async with client(live, session_id, after=0) as listener:
-        return int((await listener.until_type(kind)).seq)
+        event = await listener.until(lambda frame: isinstance(frame, kind) and frame.seq > after)
+    assert isinstance(event, kind)
+    return int(event.seq)
