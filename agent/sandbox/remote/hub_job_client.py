@@ -31,12 +31,14 @@ KILL_S = 30.0
 DEPTH_MAX = 64
 """Folders within folders that a listing goes into."""
 _KILL = (
-    "for round in 1 2 3 4 5 6 7 8 9 10; do found=; for process in /proc/[0-9]*; do pid=${process#/proc/}; "
-    '[ "$pid" = $$ ] && continue; '
-    f'if grep -qs "{MARK}=$mark" "$process/environ"; then kill -9 "$pid" 2>/dev/null && found=1; fi; done; '
+    "for round in 1 2 3 4 5 6 7 8 9 10; do found=; "
+    f'for file in $(grep -ls "{MARK}=$mark" /proc/[0-9]*/environ); do pid=${{file#/proc/}}; pid=${{pid%/environ}}; '
+    '[ "$pid" = $$ ] || ! kill -9 "$pid" 2>/dev/null || found=1; done; '
     '[ -n "$found" ] || break; done'
 )
-"""Kills what has a command's mark in its environment, but for itself, until nothing has; more may be made meanwhile."""
+"""Kills what has a command's mark in its environment, but for itself, until nothing has; more may be made meanwhile.
+
+The search, which has the mark too, is over before the first kill. It is one process, however many there are to look at."""
 RUN = f'"$(command -v bash || echo /bin/sh)" -c "$1"; code=$?; mark=${MARK}; {_KILL}; exit $code'
 """A command, and the end of what it leaves in the background, which may hold its output open."""
 KILL = f'mark="$1"; {_KILL}'
