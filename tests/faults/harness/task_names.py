@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import re
 import signal
 import threading
+from collections import Counter
 from pathlib import Path
 from types import FrameType
 
@@ -13,7 +15,7 @@ from tests.faults.harness.order import Hook
 from tests.faults.process.process import ServerProcess
 from tests.support.polling import eventually
 
-POOLS = ("asyncio_", "uvloop_")
+OF_A_POOL = re.compile(r"_\d+$")
 
 
 def hook(path: Path) -> Hook:
@@ -26,8 +28,9 @@ def install(path: str) -> None:
 
     def write_names(signal_number: int, frame: FrameType | None) -> None:
         tasks = (task.get_name() for task in asyncio.all_tasks())
-        # A loop's pool begins a thread when all it has are busy, up to a bound, and keeps it.
-        threads = (thread.name for thread in threading.enumerate() if not thread.name.startswith(POOLS))
+        # A pool begins a thread when all it has are busy, up to a bound, and keeps it. Two of one name are of two pools.
+        names = Counter(thread.name for thread in threading.enumerate())
+        threads = (names - Counter(filter(OF_A_POOL.search, names))).elements()
         part = Path(f"{path}.part")
         part.write_bytes(msgspec.json.encode([*sorted(tasks), *sorted(threads)]))
         part.replace(path)
