@@ -3,14 +3,16 @@
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
 from tests.browser.support.scene import Scene, scene
 from tests.browser.support.tabs import NETWORK, Tabs
 from tests.faults.harness.lengths import few
-from tests.support.models.scripted_model import Answer, Call, Refusal, calls, text
+from tests.support.models.scripted_model import Call, Refusal, calls, text
 
 OUT = "https://evil.example"
+LISTED = "https://img.example"
+"""Of whose images the server takes any."""
 HTML = (
     "<script>pwned = 1</script><img src=x onerror='pwned = 1'><svg onload='pwned = 1'></svg>"
     f"<iframe srcdoc='<script>parent.pwned = 1</script>'></iframe><style>* {{ display: none }}</style>"
@@ -71,141 +73,152 @@ async def test_a_page_that_asks_another_machine_fails_its_test(tabs: Tabs) -> No
     tabs.expects("ERR_NAME_NOT_RESOLVED")
 
 
-async def test_raw_html_of_a_model_is_text(tabs: Tabs, tmp_path: Path) -> None:
-    answer = f"Before.\n\n{HTML}\n\n- {HTML}\n\n> {HTML}\n\n```html\n{HTML}\n```\n\nAfter."
-    async with scene(tabs, tmp_path, [text(answer)]) as at:
-        await at.chat.say("hello")
-        await expect(at.chat.answers).to_contain_text("After.")
-        await at.chat.idle()
-        await expect(at.chat.answers.locator("p").nth(1)).to_contain_text("<script>pwned = 1</script>")
-        assert await at.chat.answers.locator(":is(script, img, svg, iframe, style, form)").count() == 0
-        await nothing_ran(at)
+async def test_hostile_texts_of_a_model_a_tool_and_a_person_are_shown_and_nothing_runs(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    """One conversation, whose turns are these functions."""
+    async with scene(tabs, tmp_path, settings={"page": {"image_sources": [LISTED]}}) as at:
+        await titles_file_names_plans_and_errors_are_text(at)
+        await raw_html_of_a_model_is_text(at)
+        await links_of_a_model_go_to_the_web_alone_and_in_a_tab_that_knows_nothing(at)
+        await images_come_from_listed_sources_alone(at)
+        await control_sequences_and_directions_are_shown_without_their_power(at)
+        await a_tool_s_output_and_arguments_are_text(at)
+        for name in few([*NESTED]):
+            await markdown_without_measure_breaks_nothing(at, name)
+        tabs.check()
+        tabs.expects("trusted|Trusted|script-src|Content Security Policy|img-src|style-src|connect-src")
+        await the_policy_holds_what_the_page_would_not(at)
 
 
-async def test_links_of_a_model_go_to_the_web_alone_and_in_a_tab_that_knows_nothing(tabs: Tabs, tmp_path: Path) -> None:
-    lines = [f"[link {number}]({address})" for number, address in enumerate(LINKS)]
-    autolinks = [f"<{address}>" for address in LINKS]
-    answer = "\n\n".join(
-        [*lines, *autolinks, "[good](https://example.org/a?b#c)", "[mail](mailto:a@example.org)", "The end."]
-    )
-    async with scene(tabs, tmp_path, [text(answer)]) as at:
-        await at.chat.say("hello")
-        await expect(at.chat.answers).to_contain_text("The end.")
-        await at.chat.idle()
-        await expect(at.chat.answers).to_contain_text("link 9")
-        links = at.chat.answers.locator("a[href]")
-        hrefs = [await link.get_attribute("href") or "" for link in await links.all()]
-        assert set(hrefs) <= {"https://example.org/a?b#c", "mailto:a@example.org"}
-        good = at.chat.answers.get_by_role("link", name="good")
-        await expect(good).to_have_attribute("rel", "noopener noreferrer nofollow")
-        await expect(good).to_have_attribute("target", "_blank")
-        for dead in await at.chat.answers.locator("a:not([href])").all():
-            await dead.click(force=True)
-        await nothing_ran(at)
+async def answered(at: Scene, said: str, answer: str) -> Locator:
+    """The answer on the page, once it is complete; it ends with `The end.`."""
+    at.model.extend(text(answer))
+    before = await at.chat.rows.last.get_attribute("aria-posinset")
+    await at.chat.say(said)
+    last = at.chat.page.locator(f".row[data-kind=assistant]:not([aria-posinset='{before}']) .markdown").last
+    await expect(last).to_contain_text("The end.")
+    await at.chat.idle()
+    return last
 
 
-async def test_images_come_from_listed_sources_alone(tabs: Tabs, tmp_path: Path) -> None:
-    listed = "https://img.example"
-    answer = "\n\n".join([*(f"![picture]({address})" for address in IMAGES), f"![good]({listed}/good.png)", "The end."])
-    settings = {"page": {"image_sources": [listed]}}
-    async with scene(tabs, tmp_path, [text(answer)], settings=settings) as at:
-        await at.chat.page.route(
-            f"{listed}/**",
-            lambda route: route.fulfill(body='<svg xmlns="http://www.w3.org/2000/svg"/>', content_type="image/svg+xml"),
-        )
-        await at.chat.say("hello")
-        await expect(at.chat.answers).to_contain_text("The end.")
-        await at.chat.idle()
-        images = at.chat.answers.locator("img")
-        await expect(images).to_have_count(1)
-        await expect(images).to_have_attribute("src", f"{listed}/good.png")
-        await expect(images).to_have_attribute("alt", "good")
-        await expect(at.chat.answers.get_by_role("link", name="image: picture")).to_have_attribute(
-            "href", f"{OUT}/x.png"
-        )
-        await nothing_ran(at)
-
-
-@pytest.mark.parametrize("name", few([*NESTED]))
-async def test_markdown_without_measure_breaks_nothing(tabs: Tabs, tmp_path: Path, name: str) -> None:
-    async with scene(tabs, tmp_path, [text(f"{NESTED[name]}\n\n\n\nThe end."), text("Still here.")]) as at:
-        await at.chat.say("hello")
-        await expect(at.chat.answers).to_contain_text("The end.")
-        await at.chat.idle()
-        assert (await at.chat.answers.first.text_content() or "").count("deep") == NESTED[name].count("deep")
-        await at.chat.say("and now?")
-        await expect(at.chat.answers.last).to_have_text("Still here.")
-        await nothing_ran(at)
-
-
-async def test_control_sequences_and_directions_are_shown_without_their_power(tabs: Tabs, tmp_path: Path) -> None:
-    async with scene(tabs, tmp_path, [text(f"{TERMINAL}\n\n{BIDI}\n\nThe end.")]) as at:
-        await at.chat.say(f"look: {BIDI}")
-        await expect(at.chat.answers).to_contain_text("The end.")
-        await expect(at.chat.answers).to_contain_text("red")
-        for place in (at.chat.answers.locator("p").nth(1), at.chat.rows.first.locator(".bubble")):
-            assert await place.evaluate("element => getComputedStyle(element).unicodeBidi") in {"plaintext", "isolate"}
-        await nothing_ran(at)
-
-
-async def test_a_tool_s_output_and_arguments_are_text(tabs: Tabs, tmp_path: Path) -> None:
-    hostile = f"{HTML}\n{TERMINAL}\n{BIDI}"
-    call = Call("write", {"path": "a.txt", "content": hostile}, id="call_1")
-    script = [calls(call), calls(Call("read", {"path": "a.txt"}, id="call_2")), text("Done.")]
-    async with scene(tabs, tmp_path, script) as at:
-        await at.chat.say("write")
-        await expect(at.chat.approvals.locator("pre")).to_contain_text("<script>pwned = 1</script>")
-        await at.chat.approvals.get_by_role("button", name="Approve", exact=True).click()
-        await expect(at.chat.answers).to_have_text("Done.")
-        for card in await at.chat.tools.all():
-            await card.locator("summary").click()
-        result = at.chat.tools.last.get_by_label("Result")
-        await expect(result).to_contain_text("<script>pwned = 1</script>")
-        await expect(result).to_contain_text("red")
-        assert "\u001b" not in await result.inner_text()
-        assert await at.chat.tools.locator(":is(script, img, iframe, style, form)").count() == 0
-        await nothing_ran(at)
-
-
-async def test_titles_file_names_plans_and_errors_are_text(tabs: Tabs, tmp_path: Path) -> None:
+async def titles_file_names_plans_and_errors_are_text(at: Scene) -> None:
     name = "<img src=x onerror='pwned = 1'>.txt"
     items = [{"text": HTML, "status": "in_progress"}]
-    script: list[Answer] = [calls(Call("plan", {"items": items})), text("Planned."), Refusal(400, HTML)]
-    async with scene(tabs, tmp_path, script) as at:
-        await at.chat.drop(name, "x")
-        await expect(at.chat.page.get_by_label("Files added").get_by_role("link")).to_have_text(name)
-        await at.chat.say(HTML)
-        await expect(at.chat.answers).to_have_text("Planned.")
-        await expect(at.chat.rows.first.locator(".bubble")).to_contain_text(HTML)
-        await expect(at.chat.page.get_by_role("heading", level=1)).to_contain_text("<script>pwned = 1</script>")
-        await expect(at.chat.sessions).to_contain_text("<script>pwned = 1</script>")
-        assert "<script>" in await at.chat.page.title()
-        await expect(at.chat.page.get_by_role("region", name="Plan").get_by_role("listitem")).to_contain_text(
-            "<script>"
-        )
-        await at.chat.idle()
-        await at.chat.say("fail")
-        await expect(at.chat.notes).to_have_count(1)
-        assert await at.chat.page.locator("main :is(img, form[action])").count() == 0
-        await nothing_ran(at)
+    at.model.extend(calls(Call("plan", {"items": items}, id="plan")), text("Planned."), Refusal(400, HTML))
+    await at.chat.drop(name, "x")
+    await expect(at.chat.page.get_by_label("Files added").get_by_role("link")).to_have_text(name)
+    await at.chat.say(HTML)
+    await expect(at.chat.answers).to_have_text("Planned.")
+    await expect(at.chat.rows.first.locator(".bubble")).to_contain_text(HTML)
+    await expect(at.chat.page.get_by_role("heading", level=1)).to_contain_text("<script>pwned = 1</script>")
+    await expect(at.chat.sessions).to_contain_text("<script>pwned = 1</script>")
+    assert "<script>" in await at.chat.page.title()
+    await expect(at.chat.page.get_by_role("region", name="Plan").get_by_role("listitem")).to_contain_text("<script>")
+    await at.chat.idle()
+    await at.chat.say("fail")
+    await expect(at.chat.notes).to_have_count(1)
+    assert await at.chat.page.locator("main :is(img, form[action])").count() == 0
+    await nothing_ran(at)
 
 
-async def test_the_policy_holds_what_the_page_would_not(tabs: Tabs, tmp_path: Path) -> None:
+async def raw_html_of_a_model_is_text(at: Scene) -> None:
+    answer = await answered(
+        at, "html", f"Before.\n\n{HTML}\n\n- {HTML}\n\n> {HTML}\n\n```html\n{HTML}\n```\n\nAfter. The end."
+    )
+    await expect(answer.locator("p").nth(1)).to_contain_text("<script>pwned = 1</script>")
+    assert await answer.locator(":is(script, img, svg, iframe, style, form)").count() == 0
+    await nothing_ran(at)
+
+
+async def links_of_a_model_go_to_the_web_alone_and_in_a_tab_that_knows_nothing(at: Scene) -> None:
+    lines = [f"[link {number}]({address})" for number, address in enumerate(LINKS)]
+    autolinks = [f"<{address}>" for address in LINKS]
+    good = ["[good](https://example.org/a?b#c)", "[mail](mailto:a@example.org)"]
+    answer = await answered(at, "links", "\n\n".join([*lines, *autolinks, *good, "The end."]))
+    await expect(answer).to_contain_text("link 9")
+    links = answer.locator("a[href]")
+    hrefs = [await link.get_attribute("href") or "" for link in await links.all()]
+    assert set(hrefs) <= {"https://example.org/a?b#c", "mailto:a@example.org"}
+    taken = answer.get_by_role("link", name="good")
+    await expect(taken).to_have_attribute("rel", "noopener noreferrer nofollow")
+    await expect(taken).to_have_attribute("target", "_blank")
+    for dead in await answer.locator("a:not([href])").all():
+        await dead.click(force=True)
+    await nothing_ran(at)
+
+
+async def images_come_from_listed_sources_alone(at: Scene) -> None:
+    pictures = [*(f"![picture]({address})" for address in IMAGES), f"![good]({LISTED}/good.png)"]
+    await at.chat.page.route(
+        f"{LISTED}/**",
+        lambda route: route.fulfill(body='<svg xmlns="http://www.w3.org/2000/svg"/>', content_type="image/svg+xml"),
+    )
+    answer = await answered(at, "images", "\n\n".join([*pictures, "The end."]))
+    images = answer.locator("img")
+    await expect(images).to_have_count(1)
+    await expect(images).to_have_attribute("src", f"{LISTED}/good.png")
+    await expect(images).to_have_attribute("alt", "good")
+    await expect(answer.get_by_role("link", name="image: picture")).to_have_attribute("href", f"{OUT}/x.png")
+    await nothing_ran(at)
+
+
+async def control_sequences_and_directions_are_shown_without_their_power(at: Scene) -> None:
+    answer = await answered(at, f"look: {BIDI}", f"{TERMINAL}\n\n{BIDI}\n\nThe end.")
+    await expect(answer).to_contain_text("red")
+    bubble = at.chat.page.locator(".row[data-kind=user] .bubble").last
+    await expect(bubble).to_contain_text("look: ")
+    for place in (answer.locator("p").nth(1), bubble):
+        assert await place.evaluate("element => getComputedStyle(element).unicodeBidi") in {"plaintext", "isolate"}
+    await nothing_ran(at)
+
+
+async def a_tool_s_output_and_arguments_are_text(at: Scene) -> None:
+    hostile = f"{HTML}\n{TERMINAL}\n{BIDI}"
+    call = Call("write", {"path": "a.txt", "content": hostile}, id="call_1")
+    at.model.extend(calls(call), calls(Call("read", {"path": "a.txt"}, id="call_2")), text("Done."))
+    await at.chat.say("write")
+    await expect(at.chat.approvals.locator("pre")).to_contain_text("<script>pwned = 1</script>")
+    await at.chat.approvals.get_by_role("button", name="Approve", exact=True).click()
+    await expect(at.chat.answers.last).to_have_text("Done.")
+    for card in (at.chat.tools.nth(-2), at.chat.tools.last):
+        await card.locator("summary").click()
+    result = at.chat.tools.last.get_by_label("Result")
+    await expect(result).to_contain_text("<script>pwned = 1</script>")
+    await expect(result).to_contain_text("red")
+    assert "\u001b" not in await result.inner_text()
+    assert await at.chat.tools.locator(":is(script, img, iframe, style, form)").count() == 0
+    await nothing_ran(at)
+
+
+async def markdown_without_measure_breaks_nothing(at: Scene, name: str) -> None:
+    await at.chat.button("New session").click()
+    await expect(at.chat.rows).to_have_count(0)
+    at.model.extend(text(f"{NESTED[name]}\n\n\n\nThe end."))
+    await at.chat.say(name)
+    await expect(at.chat.answers).to_contain_text("The end.")
+    await at.chat.idle()
+    assert (await at.chat.answers.text_content() or "").count("deep") == NESTED[name].count("deep"), name
+    at.model.extend(text("Still here."))
+    await at.chat.say("and now?")
+    await expect(at.chat.answers.last).to_have_text("Still here.")
+    await nothing_ran(at)
+
+
+async def the_policy_holds_what_the_page_would_not(at: Scene) -> None:
     """If a text did become HTML one day, the browser itself would stop it: the second wall stands."""
-    tabs.expects("trusted|Trusted|script-src|Content Security Policy|img-src|style-src|connect-src")
-    async with scene(tabs, tmp_path) as at:
-        page = at.chat.page
-        with pytest.raises(Exception, match="TrustedHTML"):
-            await page.evaluate("document.body.innerHTML = '<b>x</b>'")
-        await page.evaluate(
-            """() => {
-              const script = document.createElement("script");
-              script.append("globalThis.pwned = 1");
-              try { document.body.append(script); } catch {}
-              const image = document.createElement("img");
-              image.src = "https://evil.example/x.png";
-              document.body.append(image);
-            }"""
-        )
-        assert await page.evaluate("typeof pwned") == "undefined"
-        assert await page.evaluate("fetch('https://evil.example/').then(() => 'sent', () => 'stopped')") == "stopped"
+    page = at.chat.page
+    with pytest.raises(Exception, match="TrustedHTML"):
+        await page.evaluate("document.body.innerHTML = '<b>x</b>'")
+    await page.evaluate(
+        """() => {
+          const script = document.createElement("script");
+          script.append("globalThis.pwned = 1");
+          try { document.body.append(script); } catch {}
+          const image = document.createElement("img");
+          image.src = "https://evil.example/x.png";
+          document.body.append(image);
+        }"""
+    )
+    assert await page.evaluate("typeof pwned") == "undefined"
+    assert await page.evaluate("fetch('https://evil.example/').then(() => 'sent', () => 'stopped')") == "stopped"

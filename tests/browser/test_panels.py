@@ -6,7 +6,8 @@ from typing import Any
 
 from playwright.async_api import FilePayload, expect
 
-from tests.browser.support.scene import scene
+from tests.browser.support.journal import view_of
+from tests.browser.support.scene import Scene, scene
 from tests.browser.support.tabs import Tabs
 from tests.faults.harness.lengths import in_the_long_form
 from tests.support.models.scripted_model import Call, Finish, Gate, Hang, Text, Usage, calls, stream, text
@@ -14,53 +15,111 @@ from tests.support.models.scripted_model import Call, Finish, Gate, Hang, Text, 
 FREELY: dict[str, Any] = {"policy": {}}
 
 
-async def test_the_files_of_the_workspace_are_listed_and_can_be_taken(tabs: Tabs, tmp_path: Path) -> None:
+async def test_the_server_the_files_and_the_mode_are_seen_and_changed_in_panels(tabs: Tabs, tmp_path: Path) -> None:
+    """One conversation, whose turns are these functions."""
+    async with scene(tabs, tmp_path, settings=FREELY) as at:
+        await the_page_shows_what_the_agent_can_do(at)
+        await files_that_were_added_are_named_to_the_model(at)
+        await the_files_of_the_workspace_are_listed_and_can_be_taken(at)
+        await a_file_is_deleted_after_a_second_press(at)
+        await the_owner_chooses_the_mode_of_a_session(at)
+        await a_reader_scrolled_up_sees_a_note_about_new_messages(at)
+
+
+async def the_page_shows_what_the_agent_can_do(at: Scene) -> None:
+    await at.chat.button("About this server").click()
+    about = at.chat.page.get_by_role("dialog", name="About this server")
+    await expect(about).to_contain_text("openai/scripted")
+    await expect(about).to_contain_text(re.compile("Shell(on|off)"))
+    await at.chat.page.keyboard.press("Escape")
+    await expect(about).to_be_hidden()
+
+
+async def files_that_were_added_are_named_to_the_model(at: Scene) -> None:
+    at.model.extend(text("I see it."))
+    field = at.chat.page.locator("input[type=file]").first
+    await field.set_input_files(FilePayload(name="a.csv", mimeType="text/csv", buffer=b"1,2"))
+    added = at.chat.page.get_by_role("list", name="Files added")
+    await expect(added.get_by_role("link", name="a.csv")).to_be_visible()
+    await at.chat.say("look")
+    await expect(at.chat.answers).to_have_text("I see it.")
+    await expect(added).to_be_hidden()
+    assert at.model.requests[0].last_user_text.endswith("(In the workspace: `a.csv`)")
+    await expect(at.chat.messages.first).to_contain_text("(In the workspace: `a.csv`)")
+    async with at.chat.page.expect_download() as taken:
+        await at.chat.messages.first.get_by_role("link", name="a.csv").click()
+    assert (await taken.value).suggested_filename == "a.csv"
+    await at.chat.idle()
+
+
+async def the_files_of_the_workspace_are_listed_and_can_be_taken(at: Scene) -> None:
     made = Call("write", {"path": "notes/today.md", "content": "# Today"})
-    async with scene(tabs, tmp_path, [calls(made), text("Done.")], settings=FREELY) as at:
-        await at.chat.say("write")
-        await expect(at.chat.answers).to_have_text("Done.")
-        await at.chat.button("Files").click()
-        panel = at.chat.page.get_by_role("dialog", name="Files")
-        link = panel.get_by_role("list", name="Files in the workspace").get_by_role("link", name="notes/today.md")
-        await expect(panel.get_by_role("listitem").locator("time")).to_have_text(re.compile(r"^\d\d?:\d\d"))
-        async with at.chat.page.expect_download() as taken:
-            await link.click()
-        assert Path(await (await taken.value).path()).read_text() == "# Today"
-        await at.chat.page.keyboard.press("Escape")
-        await expect(panel).to_be_hidden()
-        await expect(at.chat.button("Files")).to_be_focused()
+    at.model.extend(calls(made), text("Done."))
+    await at.chat.say("write")
+    await expect(at.chat.answers.last).to_have_text("Done.")
+    await at.chat.button("Files").click()
+    panel = at.chat.page.get_by_role("dialog", name="Files")
+    line = panel.get_by_role("list", name="Files in the workspace").get_by_role("listitem").last
+    link = line.get_by_role("link", name="notes/today.md")
+    await expect(line.locator("time")).to_have_text(re.compile(r"^\d\d?:\d\d"))
+    async with at.chat.page.expect_download() as taken:
+        await link.click()
+    assert Path(await (await taken.value).path()).read_text() == "# Today"
+    await at.chat.page.keyboard.press("Escape")
+    await expect(panel).to_be_hidden()
+    await expect(at.chat.button("Files")).to_be_focused()
+    await at.chat.idle()
 
 
-async def test_a_file_is_deleted_after_a_second_press(tabs: Tabs, tmp_path: Path) -> None:
-    made = (Call("write", {"path": "a.txt", "content": "a"}), Call("write", {"path": "b.txt", "content": "b"}))
-    async with scene(tabs, tmp_path, [calls(*made), text("Done.")], settings=FREELY) as at:
-        await at.chat.say("write")
-        await expect(at.chat.answers).to_have_text("Done.")
-        await at.chat.button("Files").click()
-        files = at.chat.page.get_by_role("list", name="Files in the workspace").get_by_role("link")
-        await at.chat.button("Delete a.txt…").click()
-        await expect(at.chat.button("Keep")).to_be_focused()
-        await at.chat.button("Keep").click()
-        await expect(files).to_have_text(["a.txt", "b.txt"])
-        await at.chat.button("Delete a.txt…").click()
-        await at.chat.button("Delete for good").click()
-        await expect(files).to_have_text(["b.txt"])
+async def a_file_is_deleted_after_a_second_press(at: Scene) -> None:
+    at.model.extend(calls(Call("write", {"path": "b.txt", "content": "b"}, id="call_2")), text("Done too."))
+    await at.chat.say("write more")
+    await expect(at.chat.answers.last).to_have_text("Done too.")
+    await at.chat.button("Files").click()
+    panel = at.chat.page.get_by_role("dialog", name="Files")
+    files = panel.get_by_role("list", name="Files in the workspace").get_by_role("link")
+    await at.chat.button("Delete a.csv…").click()
+    await expect(at.chat.button("Keep")).to_be_focused()
+    await at.chat.button("Keep").click()
+    await expect(files).to_have_text(["a.csv", "b.txt", "notes/today.md"])
+    await at.chat.button("Delete a.csv…").click()
+    await at.chat.button("Delete for good").click()
+    await expect(files).to_have_text(["b.txt", "notes/today.md"])
+    await at.chat.page.keyboard.press("Escape")
+    await expect(panel).to_be_hidden()
+    await at.chat.idle()
 
 
-async def test_files_that_were_added_are_named_to_the_model(tabs: Tabs, tmp_path: Path) -> None:
-    async with scene(tabs, tmp_path, [text("I see it.")]) as at:
-        field = at.chat.page.locator("input[type=file]").first
-        await field.set_input_files(FilePayload(name="a.csv", mimeType="text/csv", buffer=b"1,2"))
-        added = at.chat.page.get_by_role("list", name="Files added")
-        await expect(added.get_by_role("link", name="a.csv")).to_be_visible()
-        await at.chat.say("look")
-        await expect(at.chat.answers).to_have_text("I see it.")
-        await expect(added).to_be_hidden()
-        assert at.model.requests[0].last_user_text.endswith("(In the workspace: `a.csv`)")
-        await expect(at.chat.messages.first).to_contain_text("(In the workspace: `a.csv`)")
-        async with at.chat.page.expect_download() as taken:
-            await at.chat.messages.first.get_by_role("link", name="a.csv").click()
-        assert (await taken.value).suggested_filename == "a.csv"
+async def the_owner_chooses_the_mode_of_a_session(at: Scene) -> None:
+    mode = at.chat.page.get_by_role("combobox", name="Mode", exact=True)
+    await expect(mode).to_have_value("default")
+    await mode.select_option("read-only")
+    await expect(at.chat.page.locator(".choice-mode .choice-says")).to_have_text("read only")
+    await at.chat.idle()
+    await at.chat.live()
+    assert (await view_of(at.live.http, at.chat.session_id)).mode == "read-only"
+
+
+async def a_reader_scrolled_up_sees_a_note_about_new_messages(at: Scene) -> None:
+    gate = Gate()
+    long = "\n\n".join(f"Paragraph {number}." for number in range(60))
+    at.model.extend(text(long), stream(gate, Text("Something new."), Finish(), Usage()))
+    await at.chat.say("much")
+    await expect(at.chat.answers.last).to_contain_text("Paragraph 59.")
+    await at.chat.idle()
+    await at.chat.say("and more")
+    await gate.reached.wait()
+    await at.chat.page.get_by_role("feed").hover()
+    await at.chat.page.mouse.wheel(0, -600)
+    latest = at.chat.page.locator(".to-end")
+    await expect(latest).to_be_visible()
+    seen = at.chat.page.get_by_text("Paragraph 40.")
+    before = await seen.bounding_box()
+    gate.open()
+    await at.chat.idle()
+    assert await seen.bounding_box() == before
+    await latest.click()
+    await expect(at.chat.answers.last).to_be_in_viewport()
 
 
 @in_the_long_form
@@ -81,14 +140,6 @@ async def test_the_keys_are_listed_and_escape_closes_the_list_alone(tabs: Tabs, 
         await at.at_rest()
 
 
-async def test_the_page_shows_what_the_agent_can_do(tabs: Tabs, tmp_path: Path) -> None:
-    async with scene(tabs, tmp_path) as at:
-        await at.chat.button("About this server").click()
-        about = at.chat.page.get_by_role("dialog", name="About this server")
-        await expect(about).to_contain_text("openai/scripted")
-        await expect(about).to_contain_text(re.compile("Shell(on|off)"))
-
-
 @in_the_long_form
 async def test_a_session_begins_with_the_model_that_was_chosen_for_it(tabs: Tabs, tmp_path: Path) -> None:
     async with scene(tabs, tmp_path, [text("Hello.")]) as at:
@@ -98,17 +149,6 @@ async def test_a_session_begins_with_the_model_that_was_chosen_for_it(tabs: Tabs
         view = await at.at_rest()
         assert view.reasoning_effort == "low"
         assert at.model.requests[0].body["reasoning_effort"] == "low"
-
-
-async def test_the_owner_chooses_the_mode_of_a_session(tabs: Tabs, tmp_path: Path) -> None:
-    async with scene(tabs, tmp_path, [text("Hello.")]) as at:
-        await at.chat.say("hello")
-        await expect(at.chat.answers).to_have_text("Hello.")
-        mode = at.chat.page.get_by_role("combobox", name="Mode", exact=True)
-        await expect(mode).to_have_value("default")
-        await mode.select_option("read-only")
-        await expect(at.chat.page.locator(".choice-mode .choice-says")).to_have_text("read only")
-        assert (await at.at_rest()).mode == "read-only"
 
 
 @in_the_long_form
@@ -150,29 +190,6 @@ async def test_a_draft_is_kept_for_each_session(tabs: Tabs, tmp_path: Path) -> N
         await expect(at.chat.field).to_have_value("half a thought")
         await at.chat.page.reload()
         await expect(at.chat.field).to_have_value("half a thought")
-
-
-async def test_a_reader_scrolled_up_sees_a_note_about_new_messages(tabs: Tabs, tmp_path: Path) -> None:
-    gate = Gate()
-    long = "\n\n".join(f"Paragraph {number}." for number in range(60))
-    script = [text(long), stream(gate, Text("Something new."), Finish(), Usage())]
-    async with scene(tabs, tmp_path, script) as at:
-        await at.chat.say("much")
-        await expect(at.chat.answers).to_contain_text("Paragraph 59.")
-        await at.chat.idle()
-        await at.chat.say("and more")
-        await gate.reached.wait()
-        await at.chat.page.get_by_role("feed").hover()
-        await at.chat.page.mouse.wheel(0, -600)
-        latest = at.chat.page.locator(".to-end")
-        await expect(latest).to_be_visible()
-        seen = at.chat.page.get_by_text("Paragraph 40.")
-        before = await seen.bounding_box()
-        gate.open()
-        await at.chat.idle()
-        assert await seen.bounding_box() == before
-        await latest.click()
-        await expect(at.chat.answers.last).to_be_in_viewport()
 
 
 async def test_a_session_that_cannot_be_created_shows_the_reason_and_starts_later(tabs: Tabs, tmp_path: Path) -> None:
