@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Route, expect
 
+from tests.browser.support.chat import Chat
 from tests.browser.support.frames import REACHES
 from tests.browser.support.tabs import NETWORK, Tabs
 from tests.support.application import settings_for
@@ -62,8 +63,23 @@ async def live(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]:
         yield server
 
 
-async def test_an_image_that_is_added_reaches_the_model_and_is_shown_with_the_message(live: Live, tabs: Tabs) -> None:
+async def test_files_are_added_looked_at_and_shown_to_the_model(live: Live, tabs: Tabs) -> None:
+    """One visit; each of these functions begins a session."""
     chat = await tabs.open(live.http)
+    await an_image_that_is_added_reaches_the_model_and_is_shown_with_the_message(live, chat)
+    await a_file_that_the_browser_makes_no_picture_of_has_the_icon_of_a_file(live, chat)
+    await files_are_looked_at_where_they_are_and_in_answers(live, chat)
+    tabs.check()
+    tabs.expects(NETWORK)
+    await a_message_waits_for_its_files_and_stays_in_the_field_where_one_was_not_taken(live, chat)
+    tabs.check()
+    tabs.expects("Content Security Policy", "connect-src was breached", "Connecting to")
+    await the_pages_of_a_pdf_are_shown_in_a_frame_that_reaches_nothing(live, chat)
+
+
+async def an_image_that_is_added_reaches_the_model_and_is_shown_with_the_message(live: Live, chat: Chat) -> None:
+    await chat.button("New session").click()
+    await expect(chat.line).to_contain_text("A session begins")
     picture = {"name": "red.png", "mimeType": "image/png", "buffer": png(8, 8)}
     await chat.page.locator("input[type=file]").set_input_files(picture)  # type: ignore[arg-type]  # a FilePayload
     added = chat.page.get_by_role("list", name="Files added")
@@ -77,102 +93,18 @@ async def test_an_image_that_is_added_reaches_the_model_and_is_shown_with_the_me
     await expect(shown).to_have_js_property("naturalWidth", 8)
 
 
-async def test_a_message_waits_for_its_files_and_stays_in_the_field_where_one_was_not_taken(
-    live: Live, tabs: Tabs
-) -> None:
-    tabs.expects(NETWORK)
-    chat = await tabs.open(live.http)
-    goes_on = asyncio.Event()
-
-    async def held(route: Route) -> None:
-        await goes_on.wait()
-        await (route.abort() if "lost" in route.request.url else route.continue_())
-
-    await chat.page.route("**/files/*.png", held)
-    waits = chat.page.get_by_text("The message is sent when its files are there.")
-    field = chat.page.locator("input[type=file]")
-    await field.set_input_files({"name": "lost.png", "mimeType": "image/png", "buffer": png(8, 8)})
-    await chat.say("What is it?")
-    await expect(waits).to_be_visible()
-    goes_on.set()
-    await expect(chat.page.get_by_role("list", name="Files added")).to_contain_text("not taken")
-    await expect(chat.field).to_have_value("What is it?")
-    goes_on.clear()
-    await field.set_input_files({"name": "red.png", "mimeType": "image/png", "buffer": png(8, 8)})
-    await chat.say("And this?")
-    await expect(waits).to_be_visible()
-    await expect(chat.field).to_have_value("And this?")
-    goes_on.set()
-    await expect(chat.answers).to_have_text("seen: image_url, text")
-    await expect(chat.field).to_have_value("")
-
-
-async def test_a_file_that_the_browser_makes_no_picture_of_has_the_icon_of_a_file(live: Live, tabs: Tabs) -> None:
-    chat = await tabs.open(live.http)
+async def a_file_that_the_browser_makes_no_picture_of_has_the_icon_of_a_file(live: Live, chat: Chat) -> None:
+    await chat.button("New session").click()
+    await expect(chat.line).to_contain_text("A session begins")
     broken = {"name": "odd.png", "mimeType": "image/png", "buffer": b"no image"}
     await chat.page.locator("input[type=file]").set_input_files(broken)  # type: ignore[arg-type]  # a FilePayload
     added = chat.page.get_by_role("list", name="Files added").get_by_role("listitem")
     await expect(added.locator("> svg")).to_have_count(1)
 
 
-async def test_what_an_edit_takes_away_stays_as_an_earlier_version_that_one_can_go_back_to(
-    live: Live, tabs: Tabs
-) -> None:
-    chat = await tabs.open(live.http)
-    await chat.say("one way")
-    await expect(chat.answers).to_have_text("seen: one way")
-    await chat.idle()
-    listed = await chat.sessions.count()
-    await chat.rows.first.get_by_role("button", name="Edit").click()
-    await chat.page.get_by_role("textbox", name="Say instead").fill("another way")
-    await chat.button("Send").first.click()
-    await expect(chat.answers).to_have_text("seen: another way")
-    newer = chat.page.url
-    await chat.button("Earlier version").click()
-    await expect(chat.answers).to_have_text("seen: one way")
-    assert chat.page.url != newer
-    await chat.idle()
-    await chat.say("further")
-    await expect(chat.answers).to_have_text(["seen: one way", "seen: further"])
-    await chat.button("Go to the newer version").click()
-    await expect(chat.answers).to_have_text("seen: another way")
-    assert chat.page.url == newer
-    await chat.page.reload()
-    await expect(chat.button("Earlier version")).to_be_visible()
-    await expect(chat.sessions).to_have_count(listed)
-    sought = chat.page.get_by_role("searchbox", name="Search sessions")
-    await sought.fill("one way")
-    await expect(chat.sessions.locator(".session-found")).to_have_text(["seen: one way"])
-    await expect(chat.sessions).to_have_count(2)
-    await sought.fill("another")
-    await expect(chat.sessions.locator(".session-found")).to_have_text(["seen: another way"])
-    await expect(chat.sessions).to_have_count(1)
-    await sought.fill("")
-    await chat.field.fill("/fork")
-    await chat.field.press("Enter")
-    await expect(chat.page).not_to_have_url(newer)
-    await expect(chat.answers).to_have_text("seen: another way")
-    await expect(chat.sessions).to_have_count(listed + 1)
-
-
-async def test_a_session_is_found_by_what_was_said_in_it_and_opened_there(live: Live, tabs: Tabs) -> None:
-    chat = await tabs.open(live.http)
-    await chat.say("Of birds")
-    await chat.idle()
-    await chat.say("The owl hoots")
-    await expect(chat.answers).to_have_text(["seen: Of birds", "seen: The owl hoots"])
-    url = chat.page.url
+async def files_are_looked_at_where_they_are_and_in_answers(live: Live, chat: Chat) -> None:
     await chat.button("New session").click()
-    await chat.page.get_by_role("searchbox", name="Search sessions").fill("hoots")
-    await expect(chat.sessions).to_have_count(1)
-    await expect(chat.sessions.locator("mark")).to_have_text("hoots")
-    await chat.sessions.get_by_role("link").click()
-    await expect(chat.page).to_have_url(re.compile(f"^{re.escape(url)}#at=msg-"))
-    await expect(chat.rows.locator("xpath=self::*[@data-linked]")).to_contain_text("seen: The owl hoots")
-
-
-async def test_files_are_looked_at_where_they_are_and_in_answers(live: Live, tabs: Tabs) -> None:
-    chat = await tabs.open(live.http)
+    await expect(chat.line).to_contain_text("A session begins")
     await chat.say("begin")
     await expect(chat.answers).to_have_text("seen: begin")
     base = f"{live.http}/api/sessions/{chat.session_id}/files"
@@ -214,11 +146,41 @@ async def test_files_are_looked_at_where_they_are_and_in_answers(live: Live, tab
     assert archive.suggested_filename.endswith(".zip")
     with zipfile.ZipFile(await archive.path()) as opened:
         assert opened.namelist() == ["dot.gif", "drawn.svg", "notes.csv", "plots/red.png", "raw.bin", "wide.png"]
+    await chat.page.keyboard.press("Escape")
+    await expect(panel).to_have_count(0)
 
 
-async def test_the_pages_of_a_pdf_are_shown_in_a_frame_that_reaches_nothing(live: Live, tabs: Tabs) -> None:
-    tabs.expects("Content Security Policy", "connect-src was breached", "Connecting to")
-    chat = await tabs.open(live.http)
+async def a_message_waits_for_its_files_and_stays_in_the_field_where_one_was_not_taken(live: Live, chat: Chat) -> None:
+    await chat.button("New session").click()
+    await expect(chat.line).to_contain_text("A session begins")
+    goes_on = asyncio.Event()
+
+    async def held(route: Route) -> None:
+        await goes_on.wait()
+        await (route.abort() if "lost" in route.request.url else route.continue_())
+
+    await chat.page.route("**/files/*.png", held)
+    waits = chat.page.get_by_text("The message is sent when its files are there.")
+    field = chat.page.locator("input[type=file]")
+    await field.set_input_files({"name": "lost.png", "mimeType": "image/png", "buffer": png(8, 8)})
+    await chat.say("What is it?")
+    await expect(waits).to_be_visible()
+    goes_on.set()
+    await expect(chat.page.get_by_role("list", name="Files added")).to_contain_text("not taken")
+    await expect(chat.field).to_have_value("What is it?")
+    goes_on.clear()
+    await field.set_input_files({"name": "red.png", "mimeType": "image/png", "buffer": png(8, 8)})
+    await chat.say("And this?")
+    await expect(waits).to_be_visible()
+    await expect(chat.field).to_have_value("And this?")
+    goes_on.set()
+    await expect(chat.answers).to_have_text("seen: image_url, text")
+    await expect(chat.field).to_have_value("")
+
+
+async def the_pages_of_a_pdf_are_shown_in_a_frame_that_reaches_nothing(live: Live, chat: Chat) -> None:
+    await chat.button("New session").click()
+    await expect(chat.line).to_contain_text("A session begins")
     await chat.say("begin")
     await expect(chat.answers).to_have_text("seen: begin")
     base = f"{live.http}/api/sessions/{chat.session_id}/files"
@@ -247,10 +209,78 @@ async def test_the_pages_of_a_pdf_are_shown_in_a_frame_that_reaches_nothing(live
     await expect(panel.locator("iframe")).to_have_count(0)
 
 
-async def test_instructions_are_kept_by_the_server_and_a_session_shows_those_it_was_made_with(
+async def test_versions_of_a_session_what_was_said_in_it_and_its_instructions_are_found_again(
     live: Live, tabs: Tabs
 ) -> None:
+    """One visit; each of these functions begins a session."""
     chat = await tabs.open(live.http)
+    await a_session_is_found_by_what_was_said_in_it_and_opened_there(live, chat)
+    await what_an_edit_takes_away_stays_as_an_earlier_version_that_one_can_go_back_to(live, chat)
+    await instructions_are_kept_by_the_server_and_a_session_shows_those_it_was_made_with(live, chat)
+
+
+async def a_session_is_found_by_what_was_said_in_it_and_opened_there(live: Live, chat: Chat) -> None:
+    await chat.button("New session").click()
+    await expect(chat.line).to_contain_text("A session begins")
+    await chat.say("Of birds")
+    await chat.idle()
+    await chat.say("The owl hoots")
+    await expect(chat.answers).to_have_text(["seen: Of birds", "seen: The owl hoots"])
+    url = chat.page.url
+    await chat.button("New session").click()
+    await chat.page.get_by_role("searchbox", name="Search sessions").fill("hoots")
+    await expect(chat.sessions).to_have_count(1)
+    await expect(chat.sessions.locator("mark")).to_have_text("hoots")
+    await chat.sessions.get_by_role("link").click()
+    await expect(chat.page).to_have_url(re.compile(f"^{re.escape(url)}#at=msg-"))
+    await expect(chat.rows.locator("xpath=self::*[@data-linked]")).to_contain_text("seen: The owl hoots")
+    await chat.page.get_by_role("searchbox", name="Search sessions").fill("")
+
+
+async def what_an_edit_takes_away_stays_as_an_earlier_version_that_one_can_go_back_to(live: Live, chat: Chat) -> None:
+    await chat.button("New session").click()
+    await expect(chat.line).to_contain_text("A session begins")
+    await chat.say("one way")
+    await expect(chat.answers).to_have_text("seen: one way")
+    await chat.idle()
+    listed = await chat.sessions.count()
+    await chat.rows.first.get_by_role("button", name="Edit").click()
+    await chat.page.get_by_role("textbox", name="Say instead").fill("another way")
+    await chat.button("Send").first.click()
+    await expect(chat.answers).to_have_text("seen: another way")
+    newer = chat.page.url
+    await chat.button("Earlier version").click()
+    await expect(chat.answers).to_have_text("seen: one way")
+    assert chat.page.url != newer
+    await chat.idle()
+    await chat.say("further")
+    await expect(chat.answers).to_have_text(["seen: one way", "seen: further"])
+    await chat.button("Go to the newer version").click()
+    await expect(chat.answers).to_have_text("seen: another way")
+    assert chat.page.url == newer
+    await chat.page.reload()
+    await expect(chat.button("Earlier version")).to_be_visible()
+    await expect(chat.sessions).to_have_count(listed)
+    sought = chat.page.get_by_role("searchbox", name="Search sessions")
+    await sought.fill("one way")
+    await expect(chat.sessions.locator(".session-found")).to_have_text(["seen: one way"])
+    await expect(chat.sessions).to_have_count(2)
+    await sought.fill("another")
+    await expect(chat.sessions.locator(".session-found")).to_have_text(["seen: another way"])
+    await expect(chat.sessions).to_have_count(1)
+    await sought.fill("")
+    await chat.field.fill("/fork")
+    await chat.field.press("Enter")
+    await expect(chat.page).not_to_have_url(newer)
+    await expect(chat.answers).to_have_text("seen: another way")
+    await expect(chat.sessions).to_have_count(listed + 1)
+
+
+async def instructions_are_kept_by_the_server_and_a_session_shows_those_it_was_made_with(
+    live: Live, chat: Chat
+) -> None:
+    await chat.button("New session").click()
+    await expect(chat.line).to_contain_text("A session begins")
     settings = chat.page.get_by_role("dialog", name="Settings")
     await chat.button("Settings").click()
     await settings.get_by_label("Instructions").fill("Be short.")
