@@ -10,8 +10,6 @@ from tests.browser.support.axe import grave_faults, nothing_grave
 from tests.browser.support.scene import Scene, scene
 from tests.browser.support.tabs import PHONE, TALL, Tabs
 from tests.faults.harness.lengths import in_the_long_form
-from tests.support.application import settings_for
-from tests.support.live import listening
 from tests.support.models.scripted_model import (
     Call,
     Finish,
@@ -109,15 +107,6 @@ async def test_axe_finds_nothing_grave_on_a_phone_with_the_list_open(tabs: Tabs,
         await at.chat.button("Sessions").tap()
         await expect(at.chat.sessions).to_be_in_viewport()
         await nothing_grave(at.chat.page)
-
-
-async def test_axe_finds_nothing_grave_at_the_login(tabs: Tabs, tmp_path: Path) -> None:
-    tabs.expects("status of 401")
-    async with listening(settings_for(tmp_path, auth={"local_token": True})) as live:
-        chat = await tabs.open(live.http)
-        await expect(chat.page.get_by_label("Token")).to_be_visible()
-        await nothing_grave(chat.page)
-        await tabs.close()
 
 
 async def tab_to(page: Page, goal: Locator, key: str) -> None:

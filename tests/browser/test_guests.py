@@ -49,52 +49,58 @@ async def shared(tabs: Tabs, folder: Path, access: str, may_set_model: bool = Fa
                 await tabs.close()
 
 
-async def test_a_link_for_reading_shows_the_session_and_no_control_that_would_be_refused(
+async def test_links_for_reading_and_driving_show_what_they_allow_and_are_taken_back(
     tabs: Tabs, tmp_path: Path
 ) -> None:
+    """One session, into which its owner lets one guest after the other."""
     async with shared(tabs, tmp_path, "read") as at:
-        guest = await tabs.open(at.link)
-        await guest.live()
-        assert guest.page.url == at.owner.page.url
-        await expect(guest.page.get_by_text("You may read this session.", exact=True)).to_be_visible()
-        await expect(guest.approvals).to_contain_text("note.txt")
-        page_wide = ["Settings", "Keyboard shortcuts", "About this server", "Leave"]
-        names = [*page_wide, "Usage: context 0% full", "Files", "Copy", "Link to this message"]
-        await expect(guest.page.get_by_role("button")).to_have_count(len(names))
-        for name in names:
-            await expect(guest.button(name)).to_be_attached()
-        await expect(guest.page.get_by_role("combobox")).to_have_count(0)
-        await expect(guest.page.get_by_role("textbox")).to_have_count(0)
-        await guest.page.get_by_label("More", exact=True).click()
-        await expect(guest.page.locator(".menu-items button")).to_have_text(["Export as Markdown", "Export as JSON"])
-        await guest.page.keyboard.press("Escape")
-        await guest.page.keyboard.press("Control+Shift+O")
-        await guest.page.keyboard.press("Alt+y")
-        await expect(guest.approvals).to_have_count(1)
-        assert guest.page.url == at.owner.page.url
+        await a_link_for_reading_shows_the_session_and_no_control_that_would_be_refused(tabs, at)
+        tabs.check()
+        tabs.expects("status of 401", NETWORK)
+        await the_owner_makes_a_link_on_the_page_and_takes_it_back(tabs, at)
 
 
-async def test_the_owner_makes_a_link_on_the_page_and_takes_it_back(tabs: Tabs, tmp_path: Path) -> None:
-    tabs.expects("status of 401", NETWORK)
-    async with shared(tabs, tmp_path, "read") as at:
-        await at.owner.more("Share…")
-        links = at.owner.page.get_by_role("textbox", name="Link: may")
-        await expect(links).to_have_count(1)
-        await expect(at.owner.page.get_by_role("dialog")).to_contain_text("also what was taken back or replaced later")
-        await at.owner.button("Link to drive").click()
-        made = at.owner.page.get_by_role("textbox", name="Link: may drive")
-        await expect(made).to_have_count(1)
-        await expect(links).to_have_count(2)
-        await nothing_grave(at.owner.page)
-        guest = await tabs.open(await made.input_value())
-        await guest.live()
-        await expect(guest.approvals.get_by_role("button", name="Approve", exact=True)).to_be_enabled()
-        await at.owner.page.get_by_role("listitem").filter(has=made).get_by_role("button", name="Take back").click()
-        await expect(made).to_have_count(0)
-        await expect(links).to_have_count(1)
-        await expect(at.owner.page.get_by_role("dialog")).to_contain_text("The link was taken back.")
-        await expect(at.owner.button("Link to read")).to_be_focused()
-        await expect(guest.page.get_by_text("The link that you came by was taken back.")).to_be_visible()
+async def a_link_for_reading_shows_the_session_and_no_control_that_would_be_refused(tabs: Tabs, at: Shared) -> None:
+    guest = await tabs.open(at.link)
+    await guest.live()
+    assert guest.page.url == at.owner.page.url
+    await expect(guest.page.get_by_text("You may read this session.", exact=True)).to_be_visible()
+    await expect(guest.approvals).to_contain_text("note.txt")
+    page_wide = ["Settings", "Keyboard shortcuts", "About this server", "Leave"]
+    names = [*page_wide, "Usage: context 0% full", "Files", "Copy", "Link to this message"]
+    await expect(guest.page.get_by_role("button")).to_have_count(len(names))
+    for name in names:
+        await expect(guest.button(name)).to_be_attached()
+    await expect(guest.page.get_by_role("combobox")).to_have_count(0)
+    await expect(guest.page.get_by_role("textbox")).to_have_count(0)
+    await guest.page.get_by_label("More", exact=True).click()
+    await expect(guest.page.locator(".menu-items button")).to_have_text(["Export as Markdown", "Export as JSON"])
+    await guest.page.keyboard.press("Escape")
+    await guest.page.keyboard.press("Control+Shift+O")
+    await guest.page.keyboard.press("Alt+y")
+    await expect(guest.approvals).to_have_count(1)
+    assert guest.page.url == at.owner.page.url
+
+
+async def the_owner_makes_a_link_on_the_page_and_takes_it_back(tabs: Tabs, at: Shared) -> None:
+    await at.owner.more("Share…")
+    links = at.owner.page.get_by_role("textbox", name="Link: may")
+    await expect(links).to_have_count(1)
+    await expect(at.owner.page.get_by_role("dialog")).to_contain_text("also what was taken back or replaced later")
+    await at.owner.button("Link to drive").click()
+    made = at.owner.page.get_by_role("textbox", name="Link: may drive")
+    await expect(made).to_have_count(1)
+    await expect(links).to_have_count(2)
+    await nothing_grave(at.owner.page)
+    guest = await tabs.open(await made.input_value())
+    await guest.live()
+    await expect(guest.approvals.get_by_role("button", name="Approve", exact=True)).to_be_enabled()
+    await at.owner.page.get_by_role("listitem").filter(has=made).get_by_role("button", name="Take back").click()
+    await expect(made).to_have_count(0)
+    await expect(links).to_have_count(1)
+    await expect(at.owner.page.get_by_role("dialog")).to_contain_text("The link was taken back.")
+    await expect(at.owner.button("Link to read")).to_be_focused()
+    await expect(guest.page.get_by_text("The link that you came by was taken back.")).to_be_visible()
 
 
 async def test_a_server_without_authentication_offers_no_links(tabs: Tabs, tmp_path: Path) -> None:

@@ -57,9 +57,24 @@ def cookies_in(heads: list[bytes]) -> str:
     return next(line.partition(": ")[2] for line in lines if line.lower().startswith("cookie: "))
 
 
-async def test_a_program_on_another_port_gets_the_cookie_and_can_do_nothing_with_it(tabs: Tabs, tmp_path: Path) -> None:
-    async with local(tabs, tmp_path, text("First.")) as (live, token), another_port() as (port, heads):
+async def test_a_login_holds_in_all_tabs_of_the_page_for_nobody_else_and_until_it_is_ended(
+    tabs: Tabs, tmp_path: Path
+) -> None:
+    """One login."""
+    write = Call("write", {"path": "note.txt", "content": "a note"})
+    async with local(tabs, tmp_path, text("First."), calls(write), text("Written.")) as (live, token):
         chat = await tabs.open(f"{live.http}/#token={token}")
+        await a_program_on_another_port_gets_the_cookie_and_can_do_nothing_with_it(tabs, live, chat)
+        second, third = await new_tabs_reloads_uploads_and_downloads_work_with_a_login(tabs, live, chat, tmp_path)
+        tabs.check()
+        tabs.expects("status of 401", NETWORK)
+        await logging_out_takes_the_key_out_of_the_browser(second, third)
+
+
+async def a_program_on_another_port_gets_the_cookie_and_can_do_nothing_with_it(
+    tabs: Tabs, live: Live, chat: Chat
+) -> None:
+    async with another_port() as (port, heads):
         await chat.say("hello")
         await expect(chat.answers).to_have_text("First.")
         other = await tabs.open(f"http://127.0.0.1:{port}/", beside=chat)
@@ -75,47 +90,44 @@ async def test_a_program_on_another_port_gets_the_cookie_and_can_do_nothing_with
             with pytest.raises(InvalidStatus) as refused:
                 await connect(f"{live.ws}{path}", additional_headers=stolen)
             assert refused.value.response.status_code == 401
+        await other.page.close()
 
 
-async def test_new_tabs_reloads_uploads_and_downloads_work_with_a_login(tabs: Tabs, tmp_path: Path) -> None:
-    write = Call("write", {"path": "note.txt", "content": "a note"})
-    async with local(tabs, tmp_path, calls(write), text("Written.")) as (live, token):
-        chat = await tabs.open(f"{live.http}/#token={token}")
-        await chat.say("write a note")
-        await chat.approvals.get_by_role("button", name="Approve", exact=True).click()
-        await expect(chat.answers).to_have_text("Written.")
-        await chat.page.reload()
-        await expect(chat.answers).to_have_text("Written.")
-        second = await tabs.open(chat.page.url, beside=chat)
-        await second.live()
-        await expect(second.answers).to_have_text("Written.")
-        await chat.page.close()
-        third = await tabs.open(live.http, beside=second)
-        await expect(third.field).to_be_visible()
-        await second.button("Files").click()
-        uploaded = tmp_path / "up.txt"
-        uploaded.write_text("uploaded")
-        async with second.page.expect_file_chooser() as chosen:
-            await second.button("Add files…").click()
-        await (await chosen.value).set_files(uploaded)
-        for name, content in (("note.txt", b"a note"), ("up.txt", b"uploaded")):
-            link = second.page.get_by_role("list", name="Files in the workspace").get_by_role("link", name=name)
-            async with second.page.expect_download() as started:
-                await link.click()
-            assert Path(await (await started.value).path()).read_bytes() == content
+async def new_tabs_reloads_uploads_and_downloads_work_with_a_login(
+    tabs: Tabs, live: Live, chat: Chat, folder: Path
+) -> tuple[Chat, Chat]:
+    """Gives the tabs that are still open."""
+    await chat.say("write a note")
+    await chat.approvals.get_by_role("button", name="Approve", exact=True).click()
+    await expect(chat.answers.last).to_have_text("Written.")
+    await chat.page.reload()
+    await expect(chat.answers.last).to_have_text("Written.")
+    second = await tabs.open(chat.page.url, beside=chat)
+    await second.live()
+    await expect(second.answers.last).to_have_text("Written.")
+    await chat.page.close()
+    third = await tabs.open(live.http, beside=second)
+    await expect(third.field).to_be_visible()
+    await second.button("Files").click()
+    uploaded = folder / "up.txt"
+    uploaded.write_text("uploaded")
+    async with second.page.expect_file_chooser() as chosen:
+        await second.button("Add files…").click()
+    await (await chosen.value).set_files(uploaded)
+    for name, content in (("note.txt", b"a note"), ("up.txt", b"uploaded")):
+        link = second.page.get_by_role("list", name="Files in the workspace").get_by_role("link", name=name)
+        async with second.page.expect_download() as started:
+            await link.click()
+        assert Path(await (await started.value).path()).read_bytes() == content
+    await second.page.keyboard.press("Escape")
+    return second, third
 
 
-async def test_logging_out_takes_the_key_out_of_the_browser(tabs: Tabs, tmp_path: Path) -> None:
-    tabs.expects("status of 401", NETWORK)
-    async with local(tabs, tmp_path) as (live, token):
-        chat = await tabs.open(f"{live.http}/#token={token}")
-        await expect(chat.field).to_be_visible()
-        second = await tabs.open(live.http, beside=chat)
-        await expect(second.field).to_be_visible()
-        await chat.button("Log out").click()
-        await expect(chat.page.get_by_label("Token")).to_be_visible()
-        for tab in (chat, second):
-            assert "hfk_" not in await stored(tab)
+async def logging_out_takes_the_key_out_of_the_browser(chat: Chat, second: Chat) -> None:
+    await chat.button("Log out").click()
+    await expect(chat.page.get_by_label("Token")).to_be_visible()
+    for tab in (chat, second):
+        assert "hfk_" not in await stored(tab)
 
 
 async def stored(chat: Chat) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from playwright.async_api import expect
 
+from tests.browser.support.axe import nothing_grave
 from tests.browser.support.scene import Scene, scene
 from tests.browser.support.tabs import NETWORK, PHONE, Tabs
 from tests.faults.harness.lengths import in_the_long_form
@@ -199,11 +200,15 @@ async def test_on_a_phone_the_list_opens_over_the_conversation_and_closes(tabs: 
         await at.at_rest()
 
 
-async def test_the_token_link_logs_in_and_is_removed_from_the_address(tabs: Tabs, tmp_path: Path) -> None:
+async def test_a_token_or_its_link_logs_in_and_axe_finds_nothing_grave_where_it_is_asked_for(
+    tabs: Tabs, tmp_path: Path
+) -> None:
     tabs.expects("status of 401")
     async with listening(settings_for(tmp_path, auth={"local_token": True})) as live:
         token = (tmp_path / "token").read_text().strip()
         chat = await tabs.open(live.http)
+        await expect(chat.page.get_by_label("Token")).to_be_visible()
+        await nothing_grave(chat.page)
         await chat.page.get_by_label("Token").fill("wrong")
         await chat.button("Log in").click()
         await expect(chat.page.get_by_role("alert")).to_be_visible()
