@@ -91,6 +91,7 @@ async def an_image_that_is_added_reaches_the_model_and_is_shown_with_the_message
     await expect(shown).to_have_js_property("naturalWidth", 8)
     await chat.page.reload()
     await expect(shown).to_have_js_property("naturalWidth", 8)
+    await chat.live()
 
 
 async def a_file_that_the_browser_makes_no_picture_of_has_the_icon_of_a_file(live: Live, chat: Chat) -> None:
@@ -100,6 +101,7 @@ async def a_file_that_the_browser_makes_no_picture_of_has_the_icon_of_a_file(liv
     await chat.page.locator("input[type=file]").set_input_files(broken)  # type: ignore[arg-type]  # a FilePayload
     added = chat.page.get_by_role("list", name="Files added").get_by_role("listitem")
     await expect(added.locator("> svg")).to_have_count(1)
+    await chat.live()  # who leaves a session before it is connected reads of it in the console
 
 
 async def files_are_looked_at_where_they_are_and_in_answers(live: Live, chat: Chat) -> None:
