@@ -29,7 +29,7 @@ from clients.prove.steps import (
 
 Make = Callable[[random.Random], list[Step]]
 
-APPENDS = (("text", 9), ("asks", 4), ("approved", 12))
+APPENDS = (("text", 9), ("asks", 5), ("approved", 12))
 """Parts of a conversation, each with at least as many appends as a server makes in it: a text, a call until it asks, and the rest
 of its turn. Beyond the last one nothing is sent, and nothing is done."""
 

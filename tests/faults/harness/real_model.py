@@ -22,12 +22,15 @@ LLAMA_CPP = "xllamacpp==2026.10.11549"
 LLAMA_CPP_PYTHON = "llama-cpp-python[server]==0.3.36"
 COMPILED = {"CMAKE_ARGS": "-DGGML_NATIVE=OFF -DGGML_OPENMP=OFF -DLLAVA_BUILD=OFF", "CMAKE_BUILD_PARALLEL_LEVEL": "2"}
 CONTEXT = 2_048
+SEED = 1
+"""Of what is said: so small a model does not always come to an end before its context is full."""
 START_S = 120.0
 
 NATIVE = f"""\
 import signal, sys, xllamacpp
 params = xllamacpp.CommonParams()
 params.model.path, params.port, params.n_ctx, params.n_parallel = sys.argv[1], int(sys.argv[2]), {CONTEXT}, 1
+params.sampling.seed = {SEED}
 server = xllamacpp.Server(params)
 signal.pause()
 """
@@ -39,7 +42,7 @@ def command(name: str, port: int) -> list[str]:
     if name == "llama.cpp":
         return [str(python_with(LLAMA_CPP) / "python"), "-c", NATIVE, weights, str(port)]
     python = str(python_with(LLAMA_CPP_PYTHON, environment=COMPILED) / "python")
-    options = ["--model", weights, "--n_ctx", str(CONTEXT), "--port", str(port)]
+    options = ["--model", weights, "--n_ctx", str(CONTEXT), "--seed", str(SEED), "--port", str(port)]
     return [python, "-m", "llama_cpp.server", *options]
 
 
