@@ -65,8 +65,8 @@ async def test_a_killed_server_ends_its_commands(zygote: Zygote, tmp_path: Path)
             await server.kill()
             await ended(tmp_path / "data" / "workspaces")
             await server.start()
-            async with client(at(server), session) as talker:
-                await talker.synced()
+            async with client(at(server), session, view=talker.view, **talker.position) as talker:
+                await talker.until_type(ev.Interrupted)
                 states = [m.state for m in talker.view.messages if isinstance(m, ToolMessage)]
             assert states == ["outcome_unknown"]
 

@@ -15,6 +15,8 @@ from tests.faults.harness.order import Hook
 from tests.faults.process.process import ServerProcess
 from tests.support.polling import eventually
 
+OF_A_LIBRARY = re.compile(r"^Task-\d+$")
+"""The name of a task that nobody named: what it runs says more."""
 OF_A_POOL = re.compile(r"_\d+$")
 
 
@@ -27,7 +29,7 @@ def install(path: str) -> None:
     """In the server: answer SIGUSR1."""
 
     def write_names(signal_number: int, frame: FrameType | None) -> None:
-        tasks = (task.get_name() for task in asyncio.all_tasks())
+        tasks = (OF_A_LIBRARY.sub(str(task.get_coro()), task.get_name()) for task in asyncio.all_tasks())
         # A pool begins a thread when all it has are busy, up to a bound, and keeps it. Two of one name are of two pools.
         names = Counter(thread.name for thread in threading.enumerate())
         threads = (names - Counter(filter(OF_A_POOL.search, names))).elements()
