@@ -115,6 +115,9 @@ async def test_what_happens_in_other_sessions_is_told_in_a_tab_that_nobody_looks
         for said, gate in (("one", done), ("two", waits), ("four", asks)):
             await chat.say(said)
             await gate.reached.wait()
+            await expect(page).to_have_url(
+                re.compile("/s/")
+            )  # the model may be asked before the page knows of its session
             others.append(chat.session_id)
             await chat.button("New session").click()
             await expect(chat.line).to_contain_text("A session begins")
