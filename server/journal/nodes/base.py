@@ -112,6 +112,11 @@ class Nodes(Protocol):
         deleted), and `missed` when some of that may have been lost.
         """
 
+    def want(self, session_ids: Sequence[str], *, also: bool = False) -> None:
+        """Tell the other nodes which sessions are followed here, so that they tell of these: all of them, to be told each second
+        (`wanted.KEPT_S`); `also`: those that are followed from now on.
+        """
+
     async def heads(self, session_ids: Sequence[str]) -> dict[str, int]:
         """How far these sessions are stored. One that is missing was deleted. Raises `JournalError`."""
 

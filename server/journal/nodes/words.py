@@ -1,11 +1,12 @@
 """Node words: what one node tells the others, as text. Pure. A word that is lost costs a second, never an event."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 import msgspec
 
+from server.journal.nodes import wanted
 from server.journal.nodes.inbox import Settled
 
 WORD_BYTES_MAX = 7_900
@@ -29,6 +30,20 @@ class Heads(NamedTuple):
     heads: Mapping[str, int]
 
 
+class Wants(NamedTuple):
+    """The sessions of which `node` wants to be told, as `wanted.marks_of` marks them."""
+
+    node: int
+    marks: bytes
+
+
+class WantsAlso(NamedTuple):
+    """Sessions of which `node` wants to be told besides the others."""
+
+    node: int
+    sessions: frozenset[str]
+
+
 class Arrived(NamedTuple):
     """Something waits in the inbox of a session that the node `to` owns."""
 
@@ -48,12 +63,28 @@ class CredentialsChanged(NamedTuple):
 
 def write_heads(node: int, heads: Iterable[tuple[str, int]]) -> list[str]:
     """The words that tell of these sessions, each short enough."""
-    begin = f"heads {node} "
+    return _words(f"heads {node} ", (f"{_quoted(session_id)}:{head}" for session_id, head in heads))
+
+
+def write_wants(node: int, session_ids: Collection[str]) -> str:
+    """The word that the node wants to be told of these sessions."""
+    return f"wants {node} {wanted.write_marks(wanted.marks_of(session_ids))}"
+
+
+def write_wants_also(node: int, session_ids: Iterable[str]) -> list[str]:
+    """The words that the node wants to be told of these sessions too, each short enough."""
+    return _words(f"also {node} ", map(_quoted, session_ids))
+
+
+def _quoted(session_id: str) -> str:
+    return quote(session_id, safe="", errors="surrogatepass")
+
+
+def _words(begin: str, listed: Iterable[str]) -> list[str]:
     words: list[str] = []
     parts: list[str] = []
     size = len(begin)
-    for session_id, head in heads:
-        part = f"{quote(session_id, safe='', errors='surrogatepass')}:{head}"
+    for part in listed:
         if parts and size + len(part) >= WORD_BYTES_MAX:
             words.append(begin + ",".join(parts))
             parts, size = [], len(begin)
@@ -75,7 +106,7 @@ def write_answered(to: int, settled: Settled) -> str:
     return f"answered {to} {msgspec.json.encode(short).decode()}"
 
 
-def read(word: str) -> Heads | Arrived | Answered | CredentialsChanged | None:
+def read(word: str) -> Heads | Wants | WantsAlso | Arrived | Answered | CredentialsChanged | None:
     """What a word tells; None for one that this version does not know."""
     kind, _, rest = word.partition(" ")
     node, _, listed = rest.partition(" ")
@@ -87,6 +118,10 @@ def read(word: str) -> Heads | Arrived | Answered | CredentialsChanged | None:
             return Arrived(int(node))
         if kind == "answered":
             return Answered(int(node), msgspec.json.decode(listed, type=Settled))
+        if kind == "wants":
+            return Wants(int(node), wanted.read_marks(listed))
+        if kind == "also":
+            return WantsAlso(int(node), frozenset(unquote(part, errors="surrogatepass") for part in listed.split(",")))
         if kind != "heads":
             return None
         for part in listed.split(","):

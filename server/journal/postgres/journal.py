@@ -185,7 +185,7 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
         """Delete a session."""
         await super().delete(session_id)
         if self.nodes is not None:
-            self.nodes.tell([(session_id, words.DELETED)])
+            self.nodes.tell({session_id: words.DELETED})
 
     async def join_nodes(self) -> None:
         """Be one of the nodes, if the database is shared. Raises `JournalError`."""

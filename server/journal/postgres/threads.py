@@ -114,7 +114,7 @@ class Writer:
         queue: CallQueue[Transactions],
         node: Node,
         *,
-        told: Callable[[list[tuple[str, int]]], None] | None,
+        told: Callable[[dict[str, int]], None] | None,
         on_epoch: Callable[[], None],
         reconnected: Callable[[], None],
         at_end: Callable[[], None],
@@ -192,7 +192,7 @@ class Writer:
         self.epoch = transactions.appender.epoch
         if self._told is not None:
             stored = (call.operation.item for call in part if isinstance(call.operation, Append) and call.error is None)
-            self._told([(item.lease.session_id, item.records[-1].seq) for item in stored if item.records])
+            self._told({item.lease.session_id: item.records[-1].seq for item in stored if item.records})
 
     def _one(self, transactions: Transactions, call: Call[Transactions]) -> None:
         call.result = call.operation(transactions)

@@ -65,6 +65,7 @@ class Feed:
 
     def opened(self, session_id: str) -> None:
         """A port was opened: what was stored while it was is not told of again."""
+        self._nodes.want([session_id], also=True)
         self._unsure.add(session_id)
         self._wake.set()
 
@@ -108,7 +109,7 @@ class Feed:
                 await asyncio.sleep(LOOK_S / 4)
 
     def _look(self) -> None:
-        """Ask for all heads; let ports rest to which nothing came since the last look."""
+        """Ask for all heads, and to be told of them; let ports rest to which nothing came since the last look."""
         now: dict[str, int] = {}
         for session_id in self._all():
             port = self._remote(session_id)
@@ -116,6 +117,7 @@ class Feed:
                 now[session_id] = port.head
                 if self._rested.get(session_id) == port.head:
                     port.broadcaster.rest()
+        self._nodes.want(list(now))
         self._rested = now
         self._unsure.update(now)
         self._wake.set()

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import psycopg
 
@@ -23,14 +23,12 @@ from server.journal.postgres.address import Address
 from server.journal.postgres.errors import CannotStart, explain
 from server.journal.postgres.membership import Seen
 from server.journal.postgres.nodes.beat import Beat
+from server.journal.postgres.nodes.folder import look_at
 from server.journal.postgres.nodes.notices import Listener, Notifier, hears
 from server.journal.postgres.schema import Connection
 from server.journal.postgres.transactions import Transactions
 
 log = logging.getLogger("holdfast.nodes")
-
-SEEN_S, SEEN_AGAIN_S = 3.0, 0.1
-"""How long another node's file may take to be seen here: network file systems remember for a while what is not there."""
 
 POLL_S = 1.0
 """Pause between two looks for what other nodes stored, where they do not tell."""
@@ -219,10 +217,18 @@ class PostgresNodes:
         """The next records of each session."""
         return await self._queries.put(lambda db: reading.read_after(db, wanted))
 
-    def tell(self, heads: Iterable[tuple[str, int]]) -> None:
-        """Tell the other nodes, if there are any, how far these sessions are stored. Called in any thread."""
+    def want(self, session_ids: Sequence[str], *, also: bool = False) -> None:
+        """Tell the other nodes, if there are any, which sessions are followed here."""
         if self.tells and self.living > 1:
-            self._notifier.tell(heads)
+            if also:
+                self._notifier.want(session_ids)
+            else:
+                self._notifier.say(words.write_wants(self.number, session_ids))
+
+    def tell(self, heads: Mapping[str, int]) -> None:
+        """Tell the other nodes, if there are any that want it, how far these sessions are stored. Called in any thread."""
+        if self.tells and self.living > 1:
+            self._notifier.tell(heads, self.living - 1)
 
     async def join(self) -> None:
         """Be one of the nodes from now on. Raises `JournalError`."""
@@ -256,32 +262,11 @@ class PostgresNodes:
                     "(HOLDFAST_JOURNAL_DIRECT_URL), not a pooler or proxy; or set journal.notify to off"
                 )
         if self._files is not None:
-            self._look_at(self._files)
+            look_at(self._files, self._beat)
 
     def _announce(self, number: int) -> None:
         if self._files is not None:
             self._files.announce(number)
-
-    def _look_at(self, files: SharedFolder) -> None:
-        """Refuse a folder that is not the one the others see. Blocking. Raises `CannotStart`, `Unavailable`, psycopg.Error.
-
-        One whose beat is late, as after an outage of the database, has the time of two beats to show that it lives.
-        """
-        began = time.monotonic()
-        while True:
-            assert self._beat.link is not None, "it has joined"
-            with self._beat.link as connection:
-                others = {one.number: one.name for one in membership.others(connection, self.number)}
-                late = [one.number for one in membership.late(connection, self.number)]
-            missing, waited_s = files.missing(others), time.monotonic() - began
-            if not missing and (waited_s >= max(SEEN_S, 2 * self._beat.lease.beat_s) or not files.missing(late)):
-                return files.forget(self.number, [*others, *late])
-            if missing and waited_s >= SEEN_S:
-                raise CannotStart(
-                    f"{files.path} is not the folder that {others[missing[0]]} sees: name one folder that all servers see in "
-                    "workspace.shared_folder (HOLDFAST_SHARED_FOLDER)"
-                )
-            time.sleep(SEEN_AGAIN_S)
 
     def _stop(self) -> None:
         for one in (self._beat, self._watchdog, self._listener, self._notifier):
@@ -311,6 +296,8 @@ class PostgresNodes:
         heard = words.read(word)
         if isinstance(heard, words.Heads) and heard.node != self.number and self._told is not None:
             self._told(heard.heads)
+        elif isinstance(heard, words.Wants | words.WantsAlso) and heard.node not in self._beat.numbers:
+            self._notifier.hear(heard)
         elif isinstance(heard, words.Arrived) and heard.to == self.number and self._arrived is not None:
             self._arrived()
         elif isinstance(heard, words.Answered) and heard.to in self._beat.numbers and self._answered is not None:
@@ -319,6 +306,7 @@ class PostgresNodes:
             self._credentials_changed()
 
     def _missed(self) -> None:
+        self._notifier.forget()
         if self._missed_some is not None:
             self._missed_some()
         if self._arrived is not None:

@@ -7,7 +7,8 @@ themselves each second, so that a word may be lost.
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from threading import Event, Lock, Thread
 
@@ -15,6 +16,7 @@ import psycopg
 
 from server.journal.base import JournalError
 from server.journal.nodes import words
+from server.journal.nodes.wanted import Wanted
 from server.journal.postgres import lock
 from server.journal.postgres.address import Address
 from server.journal.postgres.errors import explain, one_line
@@ -110,23 +112,56 @@ class Linked:
 
 
 class Notifier(Linked):
-    """Tells the others how far sessions are stored."""
+    """Tells the others how far the sessions are stored that they want."""
 
     def __init__(self, address: Address, number: Callable[[], int]) -> None:
         super().__init__(address, "notify")
         self._number = number
+        self._wanted = Wanted()
         self._heads: dict[str, int] = {}
+        self._untold: dict[str, int] = {}
+        """The heads of sessions that nobody wanted. Who wants one then may not have seen it: its word came later than the head."""
+        self._wants: set[str] = set()
         self._words: list[str] = []
         self._lock = Lock()
         self._some = Event()
 
-    def tell(self, heads: Iterable[tuple[str, int]]) -> None:
-        """Tell of these soon. Called in any thread."""
+    def tell(self, heads: Mapping[str, int], others: int) -> None:
+        """Tell of those soon that one of so many other nodes wants, and of deletions. Called in any thread."""
         with self._lock:
-            self._heads.update(heads)
-            if len(self._heads) > WAITING_MAX:
-                self._heads.clear()
+            wanted = self._wanted.of(heads, others, time.monotonic())
+            for session_id, head in heads.items():
+                told = session_id in wanted or head == words.DELETED
+                self._untold.pop(session_id, None)
+                (self._heads if told else self._untold)[session_id] = head
+            for held in (self._heads, self._untold):
+                if len(held) > WAITING_MAX:
+                    held.clear()
+            some = bool(self._heads)
+        if some:
+            self._some.set()
+
+    def want(self, session_ids: Iterable[str]) -> None:
+        """Say soon that this node wants to be told of these too. Called in any thread."""
+        with self._lock:
+            if len(self._wants) < WAITING_MAX:
+                self._wants.update(session_ids)
         self._some.set()
+
+    def hear(self, word: words.Wants | words.WantsAlso) -> None:
+        """Another node wants to be told. Called in any thread."""
+        with self._lock:
+            if isinstance(word, words.Wants):
+                self._wanted.hear(word.node, word.marks, time.monotonic())
+                return
+            self._wanted.hear_also(word.node, word.sessions)
+            self._heads |= {one: self._untold.pop(one) for one in word.sessions if one in self._untold}
+        self._some.set()
+
+    def forget(self) -> None:
+        """Words may have been lost: tell of everything until all others have said again what they want. Called in any thread."""
+        with self._lock:
+            self._wanted.forget()
 
     def say(self, word: str) -> None:
         """Say one word soon. Called in any thread."""
@@ -145,7 +180,10 @@ class Notifier(Linked):
         with self._lock:
             heads, self._heads = self._heads, {}
             said, self._words = self._words, []
-        for word in [*words.write_heads(self._number(), heads.items()), *said]:
+            wants, self._wants = self._wants, set()
+        number = self._number()
+        # What is wanted also comes last: a word that was said may be that this node wants some sessions, and no others.
+        for word in [*words.write_heads(number, heads.items()), *said, *words.write_wants_also(number, wants)]:
             with link as connection:
                 connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, word))
         self._stop.wait(PAUSE_S)

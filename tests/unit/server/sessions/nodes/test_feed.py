@@ -13,6 +13,7 @@ from server.journal.postgres.nodes import notices
 from tests.support.live import Client, client, same_view
 from tests.support.models.scripted_model import Finish, Gate, ScriptedModel, Text, stream, text
 from tests.support.polling import eventually
+from tests.support.postgres.ears import ears, heads_in
 from tests.unit.server.sessions.nodes.two import two
 
 
@@ -21,7 +22,7 @@ async def test_a_client_that_is_cut_in_the_middle_of_a_word_goes_on_at_another_s
     tmp_path: Path, database: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if words == "lost":
-        monkeypatch.setattr(notices.Notifier, "tell", lambda self, heads: None)
+        monkeypatch.setattr(notices.Notifier, "tell", lambda self, heads, others: None)
     gate, last = Gate(), Gate()
     script = [stream(Text("Once up"), gate, Text("on a ti"), last, *(Text(f"me {n}") for n in range(50)), Finish())]
     async with ScriptedModel(script) as model, two(tmp_path, database, model) as (a, b):
@@ -46,6 +47,32 @@ async def test_a_client_that_is_cut_in_the_middle_of_a_word_goes_on_at_another_s
                 assert same_view(first.view, back.view)
                 assert same_view(first.view, fresh.view)
                 assert b.manager.active_session_count == 0
+
+
+async def test_a_server_tells_of_a_session_while_it_is_followed_elsewhere(tmp_path: Path, database: str) -> None:
+    async with (
+        ScriptedModel(lambda _: text("Hello.")) as model,
+        two(tmp_path, database, model) as (a, b),
+        client(a) as first,
+    ):
+        await first.synced()
+        session_id = first.ready.session_id
+        with ears(database) as hearing:
+
+            async def is_not_told() -> bool:
+                hearing.so_far()
+                await first.send(UserInput(text="who hears of this?"))
+                await first.until_type(ev.TurnComplete)
+                return session_id not in heads_in(hearing.so_far())
+
+            await eventually(is_not_told, "the other said that it does not follow the session")
+            async with client(b, session_id) as second:
+                await second.synced()
+                await first.send(UserInput(text="hello"))
+                await second.until_type(ev.TurnComplete)
+                assert session_id in heads_in(hearing.so_far())
+        nodes = b.manager.registry.services.nodes
+        assert nodes is not None and nodes.counts.notify_missed == 0
 
 
 async def test_followers_elsewhere_end_with_their_session(tmp_path: Path, database: str) -> None:

@@ -10,7 +10,7 @@ from server.journal.nodes.settings import NodesSettings
 from server.journal.nodes.shared_folder import FOLDER
 from server.journal.postgres.errors import CannotStart
 from server.journal.postgres.journal import PostgresJournal, open_postgres
-from server.journal.postgres.nodes import nodes as nodes_module
+from server.journal.postgres.nodes import folder as folder_module
 from server.journal.settings import JournalSettings
 from tests.support.polling import eventually
 
@@ -29,7 +29,7 @@ def files_in(folder: Path) -> set[str]:
 async def test_a_server_that_sees_another_folder_does_not_start(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nodes_module, "SEEN_S", 0.1)
+    monkeypatch.setattr(folder_module, "SEEN_S", 0.1)
     a = await opened(database, tmp_path / "files")
     assert a.nodes is not None
     with pytest.raises(CannotStart, match=r"other is not the folder that \S+ sees: name one") as refused:
@@ -47,7 +47,7 @@ async def test_a_server_that_sees_another_folder_does_not_start(
 async def test_a_server_whose_beat_is_late_still_sees_its_folder_and_one_that_was_lost_sees_none(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nodes_module, "SEEN_S", 0.1)
+    monkeypatch.setattr(folder_module, "SEEN_S", 0.1)
     nodes = NodesSettings(several=True, lease_s=2.0)
     a = await open_postgres(database, nodes=nodes, files=tmp_path / "files")
     assert a.nodes is not None
@@ -80,7 +80,7 @@ async def test_a_server_that_goes_on_under_a_new_number_still_shows_that_it_sees
 async def test_a_server_that_is_refused_lets_go_of_its_data_folder(
     database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(nodes_module, "SEEN_S", 0.1)
+    monkeypatch.setattr(folder_module, "SEEN_S", 0.1)
     a = await opened(database, tmp_path / "files")
     settings = JournalSettings(data=str(tmp_path / "data"), url=database)
     nodes = NodesSettings(several=True, lease_s=LEASE_S)
