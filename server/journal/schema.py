@@ -27,6 +27,10 @@ APPLICATION_ID = 0x48464A4C
 CACHE_KIB = 512
 """Pages that a connection keeps in memory; the system's page cache is behind it."""
 
+WRITER_CACHE_KIB = 2_048
+"""The same for the connection that writes, as SQLite has it by default. A streamed text takes two or three pages: its last one, and those
+beside it when that is full. Where there is no room for them, they are read anew for each event, and changes are written twice."""
+
 _SYNCHRONOUS: dict[Durability, str] = {"process": "NORMAL", "power": "FULL"}
 
 STEPS = (
@@ -170,6 +174,7 @@ def configure(db: sqlite3.Connection, path: Path) -> None:
     if db.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
         why = "its file system cannot hold a write-ahead log: keep the data folder on a local disk"
         raise Unavailable(f"{path}: {why}", path)
+    db.execute(f"PRAGMA cache_size = -{WRITER_CACHE_KIB}")
     db.execute("PRAGMA synchronous = FULL")
     db.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES_MAX:d}")
     db.execute(f"PRAGMA journal_size_limit = {LOG_PAGES_MAX * 4096:d}")
