@@ -91,8 +91,12 @@ may keep it for a millisecond."""
 
 @functools.cache
 def insert_events(count: int) -> str:
-    """The statement that inserts so many events: the values of each are session, seq, span, data."""
-    return f"INSERT INTO events (session, seq, span, data) VALUES {', '.join(['(?,?,?,?)'] * count)}"
+    """The statement that inserts so many events: the values of each are session, seq, span, data.
+
+    With a conflict the whole transaction ends. To undo this statement alone SQLite would first write a copy of each page that it changes
+    into a temporary file, which takes as long as the statement.
+    """
+    return f"INSERT OR ROLLBACK INTO events (session, seq, span, data) VALUES {', '.join(['(?,?,?,?)'] * count)}"
 
 
 def event_inserts(values: list[int | bytes]) -> Iterator[tuple[str, list[int | bytes]]]:

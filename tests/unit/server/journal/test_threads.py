@@ -11,9 +11,11 @@ import msgspec
 import pytest
 
 from agent.util.tasks import TaskOwner
+from server.journal import schema
 from server.journal.base import PrivateRecord, Unavailable
 from server.journal.settings import JournalSettings
 from server.journal.sqlite import open_journal
+from server.journal.statements import event_inserts
 from tests.support.polling import eventually
 from tests.unit.server.journal.builders import begin, item, texts
 from tests.unit.server.journal.writer_process import ROOT
@@ -43,6 +45,23 @@ async def test_fifty_concurrent_appenders_share_commits(tmp_path: Path) -> None:
             assert len(await texts(journal, f"s{i}")) == 10
     finally:
         await journal.aclose()
+
+
+def test_events_that_conflict_end_their_transaction_so_that_no_statement_needs_copies_of_pages(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    path.touch()
+    db = schema.connect(path, 1.0)
+    schema.configure(db, path)
+    schema.migrate(db, path)
+    db.execute("BEGIN IMMEDIATE")
+    for statement, values in event_inserts([1, 1, 0, b"a"]):
+        db.execute(statement, values)
+    ((statement, values),) = event_inserts([2, 1, 0, b"a", 1, 1, 0, b"a"])
+    with pytest.raises(sqlite3.IntegrityError):
+        db.execute(statement, values)
+    assert not db.in_transaction
+    assert db.execute("SELECT count(*) FROM events").fetchone() == (0,)
+    db.close()
 
 
 async def test_a_full_queue_is_unavailable_until_it_is_shorter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
