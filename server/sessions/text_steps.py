@@ -40,7 +40,7 @@ class TextSteps:
     step of the actor, events are published once they are stored.
     """
 
-    __slots__ = ("_append", "_broadcaster", "_failed", "_fault", "_inbox", "_observer", "_recorder", "_session")
+    __slots__ = ("_append", "_broadcaster", "_failure", "_inbox", "_observer", "_recorder", "_session")
 
     def __init__(
         self, inbox: Inbox, recorder: JournalRecorder, broadcaster: EventBroadcaster, observer: EventObserver
@@ -51,13 +51,12 @@ class TextSteps:
         self._observer = observer
         self._session: Session | None = None
         self._append: PendingAppend | None = None
-        self._failed: PendingAppend | None = None
-        self._fault: DecisionFailed | None = None
+        self._failure: PendingAppend | DecisionFailed | None = None
 
     @property
     def under_way(self) -> bool:
         """Whether a step has not ended yet, or has failed and the actor does not know yet."""
-        return self._append is not None or self._failed is not None or self._fault is not None
+        return self._append is not None or self._failure is not None
 
     async def take_until_else(self, session: Session) -> None:
         """Take this session's text until something else waits in the inbox, and no step is under way any more.
@@ -74,13 +73,12 @@ class TextSteps:
         finally:
             self._session = self._inbox.take_text_at_once = None
             self._inbox.rest()
-        if self._failed is not None:
-            failed, self._failed = self._failed, None
-            await self._recorder.append_again(failed)
-            self._publish(failed)
-        if self._fault is not None:
-            fault, self._fault = self._fault, None
-            raise fault
+        failure, self._failure = self._failure, None
+        if isinstance(failure, DecisionFailed):
+            raise failure
+        if failure is not None:
+            await self._recorder.append_again(failure)
+            self._publish(failure)
 
     def _take(self, message: Input) -> bool:
         """Begin a step with this text. False if one is under way."""
@@ -93,7 +91,7 @@ class TextSteps:
         try:
             events = decide(session, message, utc_now()).events
         except Exception as error:  # noqa: BLE001  # the caller is the source of the text; the actor handles it
-            self._fault = DecisionFailed(log_fault(log, error, "a decision failed"))
+            self._failure = DecisionFailed(log_fault(log, error, "a decision failed"))
             self._inbox.wake()
             return
         if events:
@@ -104,7 +102,7 @@ class TextSteps:
         append, self._append = self._append, None
         assert append is not None
         if stored.cancelled() or stored.exception() is not None:
-            self._failed = append
+            self._failure = append
             self._inbox.wake()
         else:
             self._publish(append)
@@ -117,10 +115,10 @@ class TextSteps:
 
     def _go_on(self) -> None:
         """Take the text that has come meanwhile. Anything else is for the actor, texts of several messages at once too."""
-        if self._session is None or self.under_way:
+        if self._session is None or not len(self._inbox):
             return
         message = self._inbox.take_text()
         if message is not None:
             self._begin(self._session, message)
-        elif len(self._inbox):
+        else:
             self._inbox.wake()
