@@ -6,7 +6,7 @@ import time
 from typing import Protocol
 
 from agent.call_asker import OpenQuestions, WorkerCallAsker
-from agent.models import DeltaKind, ModelError, ModelReply, ModelRequest, Sink
+from agent.models import DeltaKind, ModelError, ModelReply, ModelRequest, Sink, TextSink
 from agent.sandbox.session_snapshots import SessionSnapshots
 from agent.session import context
 from agent.session.messages import (
@@ -57,41 +57,14 @@ class ModelCalls(Protocol):
 class ResultSink(Protocol):
     """Receives the results: the session's inbox."""
 
-    async def delta(self, message_id: str, kind: DeltaKind, text: str) -> None:
-        """Text of the model. Blocks while too much text is queued."""
-
-    @property
-    def has_room(self) -> bool:
-        """Whether text would be taken without blocking."""
-
-    def put_delta(self, message_id: str, kind: DeltaKind, text: str) -> None:
-        """Text of the model, without blocking."""
+    def sink(self, message_id: str) -> TextSink:
+        """Where the text of a model's message goes. It blocks while too much text is queued."""
 
     async def tool_log(self, tool_call_id: str, text: str) -> None:
         """Live output of a tool. Blocks while too much text is queued."""
 
     def result(self, message: Input) -> None:
         """The result of an effect."""
-
-
-class _MessageSink:
-    """Where the text of one message goes: a `TextSink`."""
-
-    __slots__ = ("_message_id", "_results")
-
-    def __init__(self, results: ResultSink, message_id: str) -> None:
-        self._results = results
-        self._message_id = message_id
-
-    async def __call__(self, kind: DeltaKind, text: str) -> None:
-        await self._results.delta(self._message_id, kind, text)
-
-    @property
-    def has_room(self) -> bool:
-        return self._results.has_room
-
-    def put(self, kind: DeltaKind, text: str) -> None:
-        self._results.put_delta(self._message_id, kind, text)
 
 
 class Worker:
@@ -165,7 +138,7 @@ class Worker:
         await self._tools.aclose()
 
     async def _call_model(self, effect: CallModel) -> None:
-        sink = _MessageSink(self._results, effect.message_id)
+        sink = self._results.sink(effect.message_id)
         try:
             await self._tools.prepare_model_call()
             notes = await self._tools.notes()

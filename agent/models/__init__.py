@@ -23,7 +23,16 @@ from agent.models.catalog import Catalog, ModelChoice, ModelEntry, choose_model
 from agent.models.client import Models, OwnerModelClient
 from agent.models.errors import ModelError
 from agent.models.settings import ModelSettings
-from agent.models.types import DeltaKind, ModelInfo, ModelReply, ModelRequest, ModelUsage, RawToolCall, Sink
+from agent.models.types import (
+    DeltaKind,
+    ModelInfo,
+    ModelReply,
+    ModelRequest,
+    ModelUsage,
+    RawToolCall,
+    Sink,
+    TextSink,
+)
 
 __all__ = [
     "Catalog",
@@ -40,6 +49,7 @@ __all__ = [
     "OwnerModelClient",
     "RawToolCall",
     "Sink",
+    "TextSink",
     "choose_model",
     "operator_bases",
 ]

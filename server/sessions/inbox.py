@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 
 import msgspec
 
-from agent.models import DeltaKind
+from agent.models import DeltaKind, TextSink
 from agent.session.messages import Delta, Input, SubmissionRefusal, ToolLogged
 from agent.util.signal import Signal
 from protocol.events import Accepted
@@ -55,6 +55,26 @@ class _Text:
         return ToolLogged(self.key, text) if self.kind is None else Delta(self.key, self.kind, text)
 
 
+class _MessageSink:
+    """Where the text of one message goes: a `TextSink`."""
+
+    __slots__ = ("_inbox", "_message_id")
+
+    def __init__(self, inbox: "Inbox", message_id: str) -> None:
+        self._inbox = inbox
+        self._message_id = message_id
+
+    async def __call__(self, kind: DeltaKind, text: str) -> None:
+        await self._inbox.delta(self._message_id, kind, text)
+
+    @property
+    def has_room(self) -> bool:
+        return self._inbox.has_room
+
+    def put(self, kind: DeltaKind, text: str) -> None:
+        self._inbox.put_text(self._message_id, kind, text)
+
+
 SUBMISSIONS_MAX = 256
 """Submissions that may wait for one session; more: `inbox_full`. The actor takes them all at its next step, so only a
 client that does not wait for answers comes near it."""
@@ -68,8 +88,9 @@ class Inbox:
 
     `submissions_max` bounds the waiting submissions: further ones are refused. `text_max_chars` bounds the waiting text:
     `delta` and `tool_log` then wait, which slows the model's stream down. There are no more results than running calls,
-    so results have no bound of their own. `take_text_at_once`: who takes text if nothing waits; gives whether it was taken. While
-    there is such a taker it looks for further text itself, and text wakes nobody.
+    so results have no bound of their own. `has_room`: whether text can be added without waiting. `take_text_at_once`: who takes
+    text if nothing waits; gives whether it was taken. While there is such a taker it looks for further text itself, and text
+    wakes nobody.
     """
 
     __slots__ = (
@@ -81,6 +102,7 @@ class Inbox:
         "_text_max",
         "_urgent",
         "_wake",
+        "has_room",
         "take_text_at_once",
     )
 
@@ -91,6 +113,7 @@ class Inbox:
         self._submissions: list[PendingSubmission] = []
         self._reports: list[_Text | Input] = []
         self._chars = 0
+        self.has_room = True
         self._wake = Signal()
         self._room: asyncio.Event | None = None  # while somebody waits for room
         self.take_text_at_once: Callable[[Input], bool] | None = None
@@ -128,18 +151,13 @@ class Inbox:
         self._reports.append(message)
         self._wake.set()
 
+    def sink(self, message_id: str) -> TextSink:
+        """Where the text of this message of the model goes."""
+        return _MessageSink(self, message_id)
+
     async def delta(self, message_id: str, kind: DeltaKind, text: str) -> None:
         """Add text of the model. It is joined with text of the same message that waits."""
         await self._add_text(message_id, kind, text)
-
-    def put_delta(self, message_id: str, kind: DeltaKind, text: str) -> None:
-        """The same without waiting, also if there is no room."""
-        self._put_text(message_id, kind, text)
-
-    @property
-    def has_room(self) -> bool:
-        """Whether text can be added without waiting."""
-        return self._chars <= self._text_max
 
     async def tool_log(self, tool_call_id: str, text: str) -> None:
         """Add output of a tool. It is joined with output of the same call that waits."""
@@ -170,6 +188,7 @@ class Inbox:
         """Take all that waits. The order: reports, interrupts, submissions. Text that came before an interrupt is kept that way."""
         self._wake.clear()
         self._chars = 0
+        self.has_room = True
         if self._room is not None:
             self._room.set()
             self._room = None
@@ -198,9 +217,10 @@ class Inbox:
         while not self.has_room:
             self._room = self._room or asyncio.Event()
             await self._room.wait()
-        self._put_text(key, kind, text)
+        self.put_text(key, kind, text)
 
-    def _put_text(self, key: str, kind: DeltaKind | None, text: str) -> None:
+    def put_text(self, key: str, kind: DeltaKind | None, text: str) -> None:
+        """Add text without waiting, also if there is no room. `kind`: None for a tool's output."""
         taker = self.take_text_at_once
         if taker is not None and not self._reports and not self._submissions and not self._urgent:
             message = ToolLogged(key, text) if kind is None else Delta(key, kind, text)
@@ -212,5 +232,6 @@ class Inbox:
             self._reports.append(last)
         last.parts.append(text)
         self._chars += len(text)
+        self.has_room = self._chars <= self._text_max
         if taker is None:
             self._wake.set()
