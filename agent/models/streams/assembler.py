@@ -85,7 +85,8 @@ class ResponseAssembler:
         Raises ModelError (model_output_too_large), and what the sink raises.
         """
         for kind, text in self._texts(chunks):
-            await self._sink(kind, text)
+            if text:
+                await self._sink(kind, text)
 
     def take(self, chunks: Iterable[StreamChunk]) -> bool:
         """The same without waiting. False, and nothing is passed, if the sink might wait. Raises as `feed`."""
@@ -93,23 +94,24 @@ class ResponseAssembler:
         if sink is None or not sink.has_room:
             return False
         for kind, text in self._texts(chunks):
-            sink.put(kind, text)
+            if text:
+                sink.put(kind, text)
         return True
 
     def _texts(self, chunks: Iterable[StreamChunk]) -> Iterator[tuple[DeltaKind, str]]:
-        """What is to be passed of these chunks; the rest of them goes into the reply. Raises as `feed`."""
+        """What is to be passed of these chunks, perhaps empty; the rest of them goes into the reply. Raises as `feed`."""
         kind: DeltaKind = "text"
         texts: list[str] = []
         for chunk in chunks:
             if chunk.reasoning:
                 if kind != "reasoning" and texts:
-                    yield from self._complete(kind, "".join(texts))
+                    yield kind, self._complete(kind, "".join(texts))
                     texts = []
                 kind = "reasoning"
                 texts.append(chunk.reasoning)
             if chunk.text:
                 if kind != "text" and texts:
-                    yield from self._complete(kind, "".join(texts))
+                    yield kind, self._complete(kind, "".join(texts))
                     texts = []
                 kind = "text"
                 texts.append(chunk.text)
@@ -130,7 +132,7 @@ class ResponseAssembler:
                 else:
                     self._state.add(state)
         if texts:
-            yield from self._complete(kind, "".join(texts))
+            yield kind, self._complete(kind, "".join(texts))
 
     async def end(self) -> None:
         """The stream is over: text that was held back goes to the sink.
@@ -164,7 +166,7 @@ class ResponseAssembler:
         signatures = {place: call.signature for place, call in enumerate(self._calls) if call.signature}
         return ModelReply(calls, self.finish_reason, usage, self._state.encoded(source, signatures, self._text_chars))
 
-    def _complete(self, kind: DeltaKind, text: str) -> Iterator[tuple[DeltaKind, str]]:
+    def _complete(self, kind: DeltaKind, text: str) -> str:
         """What is complete with this text; half a character is held back."""
         self.started = True
         self._count(len(text))
@@ -175,8 +177,7 @@ class ResponseAssembler:
         else:
             self.answered.shown += size
             self._text_chars += len(complete)
-        if complete:
-            yield kind, complete
+        return complete
 
     def _add_fragment(self, fragment: ToolCallFragment) -> None:
         self.started = True

@@ -119,7 +119,8 @@ class DirectStream:
         if b"\r\n" in block:  # as many servers in Python end their lines
             block = block.replace(b"\r\n", b"\n")
         end = block.rfind(b"\n\n") + 2
-        if end > 1 and self._is_at_line and self._line_bytes + end <= self._max_line:
+        at_event = self._data is None and not self._event and not self._lines
+        if at_event and 1 < end <= self._max_line - self._line_bytes:
             whole = block[:end]
             if self._line_bytes:
                 whole = b"".join([*self._line, whole])
@@ -129,11 +130,6 @@ class DirectStream:
         if block and not self._done and self._failure is None:
             self._feed_lines(block, chunks)
         return chunks
-
-    @property
-    def _is_at_line(self) -> bool:
-        """Whether the line that is read is the first of a server-sent event."""
-        return self._data is None and not self._event and not self._lines
 
     def _feed_events(self, block: bytes, chunks: list[StreamChunk]) -> None:
         """Whole events. Those of text alone are decoded together, as many as can be; others one by one."""
