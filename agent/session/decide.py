@@ -28,7 +28,7 @@ from agent.session.messages import (
     WorkspaceRestored,
     WorkspaceSaved,
 )
-from agent.session.redact_input import without_secrets, without_secrets_in_delta
+from agent.session.redact_input import text_without_secrets, without_secrets
 from agent.session.session import Session
 from protocol import events as ev
 from protocol.events import Accepted
@@ -42,7 +42,7 @@ def decide(session: Session, message: Input, now: str, share_id: str = "") -> De
     """
     session.begin(now, share_id)
     if isinstance(message, Delta):  # nearly all inputs are
-        turn.on_delta(session, without_secrets_in_delta(session, message))
+        turn.on_delta(session, message, text_without_secrets(session, message))
         return session.decision(None)
     answer: Accepted | SubmissionRefusal | None = None
     for redacted in without_secrets(session, message):
@@ -53,7 +53,7 @@ def decide(session: Session, message: Input, now: str, share_id: str = "") -> De
 def _handle(session: Session, message: Input) -> Accepted | SubmissionRefusal | None:
     match message:
         case Delta():  # what was held back of a text
-            turn.on_delta(session, message)
+            turn.on_delta(session, message, message.text)
         case SubmissionBase():
             return submissions.on_submission(session, message)
         case ModelDone():

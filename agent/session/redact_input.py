@@ -44,12 +44,11 @@ StructT = TypeVar("StructT", bound=msgspec.Struct)
 KINDS: tuple[DeltaKind, ...] = ("reasoning", "text")
 
 
-def without_secrets_in_delta(session: Session, delta: Delta) -> Delta:
+def text_without_secrets(session: Session, delta: Delta) -> str:
     """What is complete and redacted of the model's text with this part; perhaps empty, and so if it is not of the call under way."""
-    text = ""
-    if delta.message_id == session.model_call_id:
-        text = session.redaction_stream(delta.message_id, delta.kind).push(delta.text)
-    return Delta(delta.message_id, delta.kind, text)
+    if delta.message_id != session.model_call_id:
+        return ""
+    return session.redaction_stream(delta.message_id, delta.kind).push(delta.text)
 
 
 def without_secrets(session: Session, message: Input) -> Iterator[Input]:

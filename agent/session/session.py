@@ -145,8 +145,6 @@ class Session:
         """Begin a decision at `now` (RFC 3339, UTC). `share_id`: of the link that the sender of the input came by; empty
         for the owner."""
         self._now, self.share_id = now, share_id
-        self._events.clear()
-        self._effects.clear()
         self._provider_states = {}
 
     def decision(self, answer: ev.Accepted | SubmissionRefusal | None) -> Decision:

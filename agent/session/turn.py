@@ -111,18 +111,16 @@ def fail_turn(session: Session, code: str, message: str, retryable: bool) -> Non
     next_turn(session)
 
 
-def on_delta(session: Session, delta: Delta) -> None:
-    """Emit text of the model as chunks, each within the limit of one."""
+def on_delta(session: Session, delta: Delta, redacted: str) -> None:
+    """Emit what is redacted of the model's text as chunks, each within the limit of one."""
     if delta.message_id != session.model_call_id:
         return
+    message, kind = session.state.view.open_message, delta.kind
+    before = 0 if message is None else len(message.text if kind == "text" else message.reasoning)
     limit = session.rules.chunk_max_chars
-    for start in range(0, len(delta.text), limit):
-        message = session.state.view.open_message
-        offset = 0
-        if message is not None:
-            offset = len(message.text if delta.kind == "text" else message.reasoning)
-        text = delta.text[start : start + limit]
-        session.emit(ev.AssistantChunk, message_id=delta.message_id, offset=offset, text=text, kind=delta.kind)
+    for at in range(0, len(redacted), limit):
+        text = redacted[at : at + limit]
+        session.emit(ev.AssistantChunk, message_id=delta.message_id, offset=before + at, text=text, kind=kind)
 
 
 def on_model_done(session: Session, done: ModelDone) -> None:
