@@ -7,6 +7,8 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from server.journal.base import Unavailable
 
 log = logging.getLogger("holdfast.journal")
@@ -28,16 +30,13 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-class Call(Generic[S]):
+class Call(msgspec.Struct, Generic[S], eq=False):
     """One operation for a thread to run on its `S`, with its result or error."""
 
-    __slots__ = ("error", "operation", "result", "waiter")
-
-    def __init__(self, operation: "Callable[[S], Any]", waiter: "asyncio.Future[Any]") -> None:
-        self.operation = operation
-        self.waiter = waiter
-        self.result: Any = None
-        self.error: Exception | None = None
+    operation: "Callable[[S], Any]"
+    waiter: "asyncio.Future[Any]"
+    result: Any = None
+    error: Exception | None = None
 
 
 class CallQueue(Generic[S]):

@@ -71,7 +71,7 @@ class SqliteJournal(QueuedJournal[Transactions, Reads]):
 
     def append(self, item: AppendItem) -> "asyncio.Future[None]":
         """Store an item; it is durable once the future is done."""
-        return self._write_queue.put(partial(Transactions.append, item=item), can_wait=item.row is None)
+        return self._write_queue.put(lambda tables: tables.append(item), can_wait=item.row is None)
 
     async def release(self, lease: Lease) -> None:
         """Nothing to release: a folder has one server."""

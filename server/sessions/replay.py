@@ -25,7 +25,7 @@ LARGE_BYTES = 4_096
 
 def record_of(event: ev.Event) -> Record:
     """The record with which the journal stores this event."""
-    return Record(seq=event.seq, first_seq=ev.first_seq(event), data=codec.encode(event))
+    return Record(event.seq, ev.first_seq(event), codec.encode(event))
 
 
 class RecordMerger:
