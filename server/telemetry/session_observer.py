@@ -29,9 +29,12 @@ class Tally(msgspec.Struct):
 
 
 class Observer:
-    """Runs in its actor's task, so that the log context that it binds holds for the actor and its worker."""
+    """Runs in its actor's task, so that the log context that it binds holds for the actor and its worker.
 
-    __slots__ = ("_clock", "_context", "_metrics", "_model", "_span", "_spans", "_turn", "tracer")
+    `appended`: counts an append that took so many seconds.
+    """
+
+    __slots__ = ("_clock", "_context", "_metrics", "_model", "_span", "_spans", "_turn", "appended", "tracer")
 
     def __init__(
         self,
@@ -41,6 +44,7 @@ class Observer:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._metrics = metrics
+        self.appended = metrics.append_s.observe
         self._context = context
         self._model = ""
         self._clock = clock
@@ -61,10 +65,6 @@ class Observer:
         spans, self._spans, self._span = self._spans, None, None
         if spans is not None:
             spans.close()
-
-    def appended(self, seconds: float) -> None:
-        """Count an append that took this time."""
-        self._metrics.append_s.observe(seconds)
 
     def on_events(self, events: Sequence[ev.Event]) -> None:
         """Count events that were recorded and delivered."""

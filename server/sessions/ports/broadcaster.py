@@ -241,8 +241,9 @@ class EventBroadcaster:
             else:
                 self._tail.append(TailEvent(record.seq, record.first_seq, record.data))
             self._tail_size += len(record.data)
-        self.head = records[-1].seq
-        if records[-1].data.startswith(LAST_EVENT):
+        last = records[-1]
+        self.head = last.seq
+        if last.data.startswith(LAST_EVENT):
             self.end(GOODBYE_REASON)
             return
         for cursor in self._cursors:
