@@ -106,6 +106,11 @@ def write_answered(to: int, settled: Settled) -> str:
     return f"answered {to} {msgspec.json.encode(short).decode()}"
 
 
+def is_news_of(word: str, node: int) -> bool:
+    """Whether it tells how far this node's sessions are stored, or what it wants."""
+    return word.startswith((f"heads {node} ", f"wants {node} ", f"also {node} "))
+
+
 def read(word: str) -> Heads | Wants | WantsAlso | Arrived | Answered | CredentialsChanged | None:
     """What a word tells; None for one that this version does not know."""
     kind, _, rest = word.partition(" ")

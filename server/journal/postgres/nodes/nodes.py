@@ -62,7 +62,7 @@ class PostgresNodes:
         self._beat = Beat(address, settings, self._kept, self._drop, self._seen, self._announce, self.counts)
         self.tells = notify
         self._notifier = Notifier(address, lambda: self.number)
-        self._listener = Listener(address, self._heard, self._missed)
+        self._listener = Listener(address, lambda: self.number, self._heard, self._missed)
         self._told: Callable[[Mapping[str, int]], None] | None = None
         self._missed_some: Callable[[], None] | None = None
         self._queries = queries
@@ -294,7 +294,7 @@ class PostgresNodes:
 
     def _heard(self, word: str) -> None:
         heard = words.read(word)
-        if isinstance(heard, words.Heads) and heard.node != self.number and self._told is not None:
+        if isinstance(heard, words.Heads) and self._told is not None:
             self._told(heard.heads)
         elif isinstance(heard, words.Wants | words.WantsAlso) and heard.node not in self._beat.numbers:
             self._notifier.hear(heard)

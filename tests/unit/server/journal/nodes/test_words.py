@@ -9,7 +9,9 @@ from server.journal.nodes.words import (
     Heads,
     Wants,
     WantsAlso,
+    is_news_of,
     read,
+    write_arrived,
     write_heads,
     write_wants,
     write_wants_also,
@@ -50,6 +52,13 @@ def test_what_is_wanted_is_read() -> None:
         assert isinstance(found, WantsAlso) and found.node == 17
         also |= found.sessions
     assert also == set(sessions)
+
+
+def test_news_of_a_node_are_known_by_its_number() -> None:
+    news = [*write_heads(17, [("a", 1)]), write_wants(17, ["a"]), *write_wants_also(17, ["a"])]
+    assert [is_news_of(word, 17) for word in news] == [True, True, True]
+    assert [is_news_of(word, 1) for word in news] == [False, False, False]
+    assert not is_news_of(write_arrived(17), 17)
 
 
 @pytest.mark.parametrize(
