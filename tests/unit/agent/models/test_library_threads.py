@@ -9,12 +9,14 @@ from typing import Any
 
 import msgspec
 import pytest
+from litellm.litellm_core_utils.logging_worker import LoggingWorker
 
 from agent.models import ModelError, ModelRequest, Models, ModelSettings, library_threads
 from agent.models.providers import ASYNC
 from agent.util.executors import Executors
 from agent.util.places import Holder
 from agent.util.tasks import TaskOwner
+from tests.faults.harness.task_names import names_of
 from tests.support.models.scripted_model import ScriptedModel, text
 
 HI: list[dict[str, object]] = [{"role": "user", "content": "hello"}]
@@ -112,3 +114,15 @@ async def test_a_coroutine_that_a_cancelled_call_leaves_behind_is_closed() -> No
         while inspect.getcoroutinestate(left) != inspect.CORO_CLOSED:
             await asyncio.sleep(0)
     await executors.aclose()
+
+
+async def test_one_task_of_its_logging_worker_is_no_leak_and_a_second_one_is() -> None:
+    before = names_of(asyncio.all_tasks())
+    workers = [LoggingWorker(), LoggingWorker()]
+    found = []
+    for worker in workers:
+        worker.start()
+        found.append(names_of(asyncio.all_tasks()))
+    for worker in workers:
+        await worker.stop()
+    assert found == [before, sorted([*before, "LoggingWorker._worker_loop"])]
