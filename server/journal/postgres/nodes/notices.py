@@ -227,19 +227,20 @@ class Listener(Linked):
 
     def _work(self, link: Link) -> None:
         pgconn = link.pgconn
-        while (notice := pgconn.notifies()) is not None:
-            word = notice.extra.decode()
-            if not words.is_news_of(word, self._number()):
-                self._on_loop(partial(self._heard, word))
         readable = select.poll()
         readable.register(pgconn.socket, select.POLLIN)
-        if readable.poll(HEAR_S * 1_000):
+        while True:
+            while (notice := pgconn.notifies()) is not None:  # some may have come with an answer
+                word = notice.extra.decode()
+                if not words.is_news_of(word, self._number()):
+                    self._on_loop(partial(self._heard, word))
+            if not readable.poll(HEAR_S * 1_000):
+                break
             pgconn.consume_input()
-        else:
-            with link:
-                result = pgconn.exec_(b"SELECT 1")
-            if result.status != pq.ExecStatus.TUPLES_OK:
-                raise error_of(result)
+        with link:
+            result = pgconn.exec_(b"SELECT 1")
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            raise error_of(result)
 
     def _on_loop(self, callback: Callable[[], None]) -> None:
         try:
