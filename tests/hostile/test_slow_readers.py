@@ -63,7 +63,7 @@ async def test_what_slow_readers_are_sent_costs_one_copy(zygote: Zygote, tmp_pat
         print(f"{way}: {SOCKETS} sockets, {size / 2**20:.1f} MiB each: {lasting / 2**20:+.1f}, {most / 2**20:+.1f} MiB")
         waiting = SOCKETS * 3 * SEND_BUFFER_BYTES  # a part of its own that waits, and what the transport holds
         assert lasting < 1.5 * size + waiting
-        # It is copied once while it is made. What the allocator has not given back yet may be as much again.
+        # It is copied while it is made: SQLite reads it with two copies, and one more becomes what is sent. They are there for a moment.
         assert most < 3 * size + waiting
 
 
