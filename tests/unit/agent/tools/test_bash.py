@@ -117,10 +117,8 @@ async def test_a_progress_bar_is_returned_as_it_ended_and_shown_as_it_moves(insi
 )
 async def test_a_command_that_would_not_end_ends_at_once(inside: OpenSandbox, command: str, output: str) -> None:
     result, _ = await run(router_of(inside), command)
-    written = result.output.replace(
-        "more\n", ""
-    )  # which the writer may write before the other and, until it is ended, behind it
-    assert written.endswith(output)
+    # The writer may write before the other and, until it is ended, behind it.
+    assert result.output.replace("more\n", "").endswith(output)
     assert len(result.output) < 31_000
 
 
