@@ -81,8 +81,8 @@ async def test_one_can_write_after_three_round_trips_the_first_time_and_later(li
     context = await browser.new_context()
     page = await context.new_page()
     assert 2 <= await round_trips(page, live.http) <= ROUND_TRIPS
-    # What the browser keeps is not asked for again.
-    assert 2 <= await round_trips(page, live.http) <= ROUND_TRIPS
+    # What the browser keeps is not asked for again: one may be enough then.
+    assert 1 <= await round_trips(page, live.http) <= ROUND_TRIPS
     await context.close()
 
 
