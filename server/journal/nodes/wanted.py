@@ -18,6 +18,10 @@ BITS_A_SESSION, BITS_MIN, BITS_MAX = 16, 1_024, 32_768
 more costs little. Of 16 bits for each, one in 16 is set."""
 
 
+_ALL = b"\xff"
+"""The marks of all sessions."""
+
+
 def marks_of(session_ids: Collection[str]) -> bytes:
     """These sessions, as bits: a power of two of them."""
     wanted = min(max(len(session_ids) * BITS_A_SESSION, BITS_MIN), BITS_MAX)
@@ -73,11 +77,10 @@ class Wanted:
         """A node wants these sessions, and no others."""
         self._said[node] = _Said(marks, set(), now + KEPT_S)
 
-    def hear_also(self, node: int, session_ids: Collection[str]) -> None:
-        """A node wants these sessions besides the others."""
-        said = self._said.get(node)
-        if said is not None:
-            said.also.update(session_ids)
+    def hear_also(self, node: int, session_ids: Collection[str], now: float) -> None:
+        """A node wants these sessions besides the others. Of one that has said no others yet, as it has just begun, all may be wanted."""
+        said = self._said.setdefault(node, _Said(_ALL, set(), now + KEPT_S))
+        said.also.update(session_ids)
 
     def forget(self) -> None:
         """Words may have been lost: nothing is known."""

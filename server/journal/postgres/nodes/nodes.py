@@ -218,12 +218,11 @@ class PostgresNodes:
         return await self._queries.put(lambda db: reading.read_after(db, wanted))
 
     def want(self, session_ids: Sequence[str], *, also: bool = False) -> None:
-        """Tell the other nodes, if there are any, which sessions are followed here."""
-        if self.tells and self.living > 1:
-            if also:
-                self._notifier.want(session_ids)
-            else:
-                self._notifier.say(words.write_wants(self.number, session_ids))
+        """Tell the other nodes which sessions are followed here. Before the first beat it is not known whether there are any."""
+        if self.tells and also:
+            self._notifier.want(session_ids)
+        elif self.tells and self.living > 1:
+            self._notifier.say(words.write_wants(self.number, session_ids))
 
     def tell(self, heads: Mapping[str, int]) -> None:
         """Tell the other nodes, if there are any that want it, how far these sessions are stored. Called in any thread."""

@@ -159,7 +159,7 @@ class Notifier(Linked):
             if isinstance(word, words.Wants):
                 self._wanted.hear(word.node, word.marks, time.monotonic())
                 return
-            self._wanted.hear_also(word.node, word.sessions)
+            self._wanted.hear_also(word.node, word.sessions, time.monotonic())
             self._heads |= {one: self._untold.pop(one) for one in word.sessions if one in self._untold}
         self._some.set()
 

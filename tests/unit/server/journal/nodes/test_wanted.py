@@ -20,7 +20,7 @@ def test_what_one_of_them_wants_is_wanted() -> None:
     wanted.hear(2, marks_of(["a"]), now=0.0)
     wanted.hear(3, marks_of([]), now=0.0)
     assert wanted.of(HERE, others=2, now=1.0) == {"a"}
-    wanted.hear_also(3, ["b"])
+    wanted.hear_also(3, ["b"], now=0.0)
     assert wanted.of(HERE, others=2, now=1.0) == {"a", "b"}
     wanted.hear(3, marks_of([]), now=1.0)
     assert wanted.of(HERE, others=2, now=1.0) == {"a"}
@@ -28,8 +28,17 @@ def test_what_one_of_them_wants_is_wanted() -> None:
 
 def test_a_node_that_said_only_what_it_wants_besides_was_not_heard() -> None:
     wanted = Wanted()
-    wanted.hear_also(2, ["a"])
+    wanted.hear_also(2, ["a"], now=0.0)
     assert wanted.of(HERE, others=1, now=0.0) == {"a", "b"}
+
+
+def test_a_node_that_begins_in_place_of_another_is_told_of_everything_until_it_says_what_it_wants() -> None:
+    wanted = Wanted()
+    wanted.hear(2, marks_of([]), now=0.0)  # it has ended since
+    wanted.hear_also(3, ["a"], now=1.0)
+    assert wanted.of(HERE, others=1, now=1.0) == {"a", "b"}
+    wanted.hear(3, marks_of(["a"]), now=2.0)
+    assert wanted.of(HERE, others=1, now=2.0) == {"a"}
 
 
 def test_what_was_said_is_not_kept_for_long() -> None:

@@ -76,5 +76,5 @@ def test_a_new_follower_is_not_forgotten_by_what_was_said_before_it(database: st
             if isinstance(word, words.Wants):
                 wanted.hear(word.node, word.marks, now=0.0)
             elif isinstance(word, words.WantsAlso):
-                wanted.hear_also(word.node, word.sessions)
+                wanted.hear_also(word.node, word.sessions, now=0.0)
         assert wanted.of(["old", "new", "other"], others=1, now=0.0) == {"old", "new"}
