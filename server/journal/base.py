@@ -10,8 +10,7 @@ The rules:
   identical call again is safe, also when the first one was stored after all.
 - An item of a cancelled caller may be stored all the same.
 - A reader sees what is durable, in order, without a hole, and never half of a merge.
-- The epoch is a name that changes only when stored events may have been lost. It tells clients whether their position is valid;
-  the term keeps an earlier owner from writing.
+- The epoch is a name that changes only when stored events may have been lost, so clients know by it whether their position is valid.
 """
 
 import asyncio
@@ -22,8 +21,7 @@ from typing import Protocol
 
 import msgspec
 
-READ_RECORDS_MAX = 512
-"""Records one `read` gives unless told otherwise."""
+READ_RECORDS_MAX = 512  # one `read` gives unless told otherwise
 READ_BYTES_MAX = 262_144
 """Bytes of event data one `read` gives unless told otherwise; the first record may exceed it alone."""
 
@@ -210,6 +208,9 @@ class Journal(Protocol):
         An item whose records are all stored already, byte for byte and under the same term, succeeds: it is a retry.
         Raises `Fenced`, `Conflict` (`AlreadyAnswered`), `Deleted`, `NotFound`.
         """
+
+    def append_then(self, item: AppendItem, then: Callable[[Exception | None], None]) -> None:
+        """The same for text: `then` is called later in the event loop, with the error or, once it is durable, with None."""
 
     async def read(
         self,

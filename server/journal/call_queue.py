@@ -29,12 +29,15 @@ they wait for more. The sessions of one server come in smaller groups then, and 
 S = TypeVar("S")
 T = TypeVar("T")
 
+Then = Callable[[Exception | None], None]
+"""What is called when an operation has ended: with its error, or with None."""
+
 
 class Call(msgspec.Struct, Generic[S], eq=False):
-    """One operation for a thread to run on its `S`, with its result or error."""
+    """One operation for a thread to run on its `S`, with its result or error, and who is told of that."""
 
     operation: "Callable[[S], Any]"
-    waiter: "asyncio.Future[Any]"
+    waiter: "asyncio.Future[Any] | Then"
     result: Any = None
     error: Exception | None = None
 
@@ -69,25 +72,36 @@ class CallQueue(Generic[S]):
         made all the same.
         """
         waiter: asyncio.Future[T] = self._loop.create_future()
-        if self._closed:
-            waiter.set_exception(self._unavailable("the journal is closed: the server is stopping"))
-        elif self._waiting >= WAITING_MAX:
-            why = f"{self._waiting} calls wait already: the disk is too slow for this load"
-            waiter.set_exception(self._unavailable(why))
-        else:
-            self._waiting += 1
-            self._gathered.append(Call(operation, waiter))
-            if not can_wait or len(self._gathered) >= self._enough:
-                self._hand_over()
-            elif self._timer is None:
-                # At once, that is, with what else comes in this turn of the loop.
-                due = self._loop.time() >= self._hand_over_at
-                self._timer = (
-                    self._loop.call_soon(self._hand_over)
-                    if due
-                    else self._loop.call_at(self._hand_over_at, self._hand_over_or_wait)
-                )
+        refusal = self._add(Call(operation, waiter), can_wait=can_wait)
+        if refusal is not None:
+            waiter.set_exception(refusal)
         return waiter
+
+    def put_then(self, operation: Callable[[S], None], then: Then) -> None:
+        """As `put`, of a call that may wait: `then` is called later in the event loop, in a third of the time that a future takes."""
+        refusal = self._add(Call(operation, then), can_wait=True)
+        if refusal is not None:
+            self._loop.call_soon(then, refusal)
+
+    def _add(self, call: Call[S], *, can_wait: bool) -> Unavailable | None:
+        """Queue it, or say why not."""
+        if self._closed:
+            return self._unavailable("the journal is closed: the server is stopping")
+        if self._waiting >= WAITING_MAX:
+            return self._unavailable(f"{self._waiting} calls wait already: the disk is too slow for this load")
+        self._waiting += 1
+        self._gathered.append(call)
+        if not can_wait or len(self._gathered) >= self._enough:
+            self._hand_over()
+        elif self._timer is None:
+            # At once, that is, with what else comes in this turn of the loop.
+            due = self._loop.time() >= self._hand_over_at
+            self._timer = (
+                self._loop.call_soon(self._hand_over)
+                if due
+                else self._loop.call_at(self._hand_over_at, self._hand_over_or_wait)
+            )
+        return None
 
     def _hand_over_or_wait(self) -> None:
         """Give the gathered calls to the threads, or have them wait for more."""
@@ -147,9 +161,19 @@ class CallQueue(Generic[S]):
     def _deliver(self, calls: list[Call[S]]) -> None:
         self._waiting -= len(calls)
         for call in calls:
-            if call.waiter.done():
+            waiter = call.waiter
+            if not isinstance(waiter, asyncio.Future):
+                self._tell(waiter, call.error)
+            elif waiter.done():
                 continue
-            if call.error is None:
-                call.waiter.set_result(call.result)
+            elif call.error is None:
+                waiter.set_result(call.result)
             else:
-                call.waiter.set_exception(call.error)
+                waiter.set_exception(call.error)
+
+    def _tell(self, then: Then, error: Exception | None) -> None:
+        """Call `then`. What it raises is for the event loop, as of any callback; the other calls get their results."""
+        try:
+            then(error)
+        except Exception as fault:  # noqa: BLE001  # see above
+            self._loop.call_exception_handler({"message": f"{self.where}: a callback failed", "exception": fault})

@@ -8,6 +8,7 @@ from pathlib import Path
 from agent.util.threads import start_in_own_thread
 from server.journal import epochs, queries, threads
 from server.journal.base import AppendItem, Lease
+from server.journal.call_queue import Then
 from server.journal.errors import Corrupt, FolderInUse, SchemaTooNew
 from server.journal.open import OpenJournal, open_folder
 from server.journal.queued import QueuedJournal
@@ -72,6 +73,10 @@ class SqliteJournal(QueuedJournal[Transactions, Reads]):
     def append(self, item: AppendItem) -> "asyncio.Future[None]":
         """Store an item; it is durable once the future is done."""
         return self._write_queue.put(lambda tables: tables.append(item), can_wait=item.row is None)
+
+    def append_then(self, item: AppendItem, then: Then) -> None:
+        """The same for text, without a future."""
+        self._write_queue.put_then(lambda tables: tables.append(item), then)
 
     async def release(self, lease: Lease) -> None:
         """Nothing to release: a folder has one server."""

@@ -45,12 +45,12 @@ FIRST_PAUSE_S = 0.05
 
 
 class PendingAppend(msgspec.Struct):
-    """Events on their way into the journal. `stored`: done once they are durable, or the journal has refused them."""
+    """Events on their way into the journal, since `began`. `error`: why they could not be stored."""
 
     events: Sequence[ev.Event]
     item: AppendItem
-    stored: "asyncio.Future[None]"
     began: float
+    error: Exception | None = None
 
 
 NO_PRIVATE: Final[Mapping[int, bytes]] = {}
@@ -119,10 +119,11 @@ class JournalRecorder:
             )
         spent = None if quiet else self._quotas.spent_by(row.user_id, events)
         beside = tuple(PrivateRecord(seq, data) for seq, data in private.items())
-        append = self.begin_append(events, answers, None if quiet else row, spent, beside)
+        append = self._pending(events, answers, None if quiet else row, spent, beside)
         try:
-            await append.stored
-        except Unavailable:
+            await self._journal.append(append.item)
+        except Unavailable as error:
+            append.error = error
             await self.append_again(append)
         self.end_append(append)
         self.row = row
@@ -130,7 +131,13 @@ class JournalRecorder:
             self._quotas.spend(spent)
         return append.item.records
 
-    def begin_append(
+    def begin_append(self, events: Sequence[ev.Event], then: Callable[[Exception | None], None]) -> PendingAppend:
+        """Hand text events to the journal, without waiting: `then` is called later. If it is called with None: `end_append`."""
+        append = self._pending(events)
+        self._journal.append_then(append.item, then)
+        return append
+
+    def _pending(
         self,
         events: Sequence[ev.Event],
         answers: tuple[IdempotencyRecord, ...] = (),
@@ -138,10 +145,9 @@ class JournalRecorder:
         spent: Spent | None = None,
         private: tuple[PrivateRecord, ...] = (),
     ) -> PendingAppend:
-        """Hand events to the journal, without waiting. Once they are stored: `end_append`."""
         records = tuple(map(record_of, events))
         item = AppendItem(self._lease, self.head, records, answers, row, spent, private)
-        return PendingAppend(events, item, self._journal.append(item), time.perf_counter())
+        return PendingAppend(events, item, time.perf_counter())
 
     def end_append(self, append: PendingAppend) -> None:
         """These events are durable."""
@@ -151,7 +157,7 @@ class JournalRecorder:
 
     async def append_again(self, append: PendingAppend) -> None:
         """After a failure: try again for `RETRY_S` what the journal could not store. Raises as `append`."""
-        error = append.stored.exception()
+        error = append.error
         for pause in pauses(RETRY_S):
             if not isinstance(error, Unavailable):
                 break

@@ -5,6 +5,7 @@ be woken twice for each: to decide, and when the text is stored.
 """
 
 import asyncio
+import contextvars
 import logging
 from collections.abc import Sequence
 from typing import Protocol
@@ -40,7 +41,17 @@ class TextSteps:
     step of the actor, events are published once they are stored.
     """
 
-    __slots__ = ("_append", "_broadcaster", "_failure", "_inbox", "_observer", "_recorder", "_session")
+    __slots__ = (
+        "_append",
+        "_broadcaster",
+        "_context",
+        "_end",
+        "_failure",
+        "_inbox",
+        "_observer",
+        "_recorder",
+        "_session",
+    )
 
     def __init__(
         self, inbox: Inbox, recorder: JournalRecorder, broadcaster: EventBroadcaster, observer: EventObserver
@@ -50,7 +61,10 @@ class TextSteps:
         self._broadcaster = broadcaster
         self._observer = observer
         self._session: Session | None = None
+        self._context: contextvars.Context | None = None
         self._append: PendingAppend | None = None
+        self._end: asyncio.Future[None] | None = None
+        """While somebody waits for the end of a step."""
         self._failure: PendingAppend | DecisionFailed | None = None
 
     @property
@@ -64,14 +78,16 @@ class TextSteps:
         Raises `JournalError` or `DecisionFailed` if a step failed.
         """
         self._session = session
+        self._context = contextvars.copy_context()
         self._inbox.take_text_at_once = self._take
         try:
             self._go_on()
             await self._inbox.wait()
             while self._append is not None:
-                await asyncio.wait([self._append.stored])
+                self._end = asyncio.get_running_loop().create_future()
+                await self._end
         finally:
-            self._session = self._inbox.take_text_at_once = None
+            self._session = self._context = self._end = self._inbox.take_text_at_once = None
             self._inbox.rest()
         failure, self._failure = self._failure, None
         if isinstance(failure, DecisionFailed):
@@ -82,7 +98,7 @@ class TextSteps:
 
     def _take(self, message: Input) -> bool:
         """Begin a step with this text. False if one is under way."""
-        if self._session is None or self.under_way:
+        if self._session is None or self._append is not None or self._failure is not None:
             return False
         self._begin(self._session, message)
         return True
@@ -91,22 +107,28 @@ class TextSteps:
         try:
             events = decide(session, message, utc_now()).events
         except Exception as error:  # noqa: BLE001  # the caller is the source of the text; the actor handles it
-            self._failure = DecisionFailed(log_fault(log, error, "a decision failed"))
+            assert self._context is not None
+            # In the actor's context: by that the line says whose it is.
+            self._failure = DecisionFailed(self._context.run(log_fault, log, error, "a decision failed"))
             self._inbox.wake()
             return
         if events:
-            self._append = self._recorder.begin_append(events)
-            self._append.stored.add_done_callback(self._ended)
+            self._append = self._recorder.begin_append(events, self._ended)
 
-    def _ended(self, stored: "asyncio.Future[None]") -> None:
+    def _ended(self, error: Exception | None) -> None:
         append, self._append = self._append, None
         assert append is not None
-        if stored.cancelled() or stored.exception() is not None:
-            self._failure = append
-            self._inbox.wake()
-        else:
-            self._publish(append)
-            self._go_on()
+        try:
+            if error is None:
+                self._publish(append)
+                self._go_on()
+            else:
+                append.error = error
+                self._failure = append
+                self._inbox.wake()
+        finally:
+            if self._end is not None and not self._end.done():
+                self._end.set_result(None)
 
     def _publish(self, append: PendingAppend) -> None:
         self._recorder.end_append(append)

@@ -12,6 +12,7 @@ import psycopg
 
 from agent.util.threads import start_in_own_thread
 from server.journal.base import AppendItem, Lease
+from server.journal.call_queue import Then
 from server.journal.nodes import words
 from server.journal.nodes.settings import NodesSettings
 from server.journal.nodes.shared_folder import SharedFolder
@@ -175,6 +176,10 @@ class PostgresJournal(QueuedJournal[Transactions, Connection]):
     def append(self, item: AppendItem) -> "asyncio.Future[None]":
         """Store an item; it is durable once the future is done."""
         return self._write_queue.put(Append(item), can_wait=item.row is None)
+
+    def append_then(self, item: AppendItem, then: Then) -> None:
+        """The same for text, without a future."""
+        self._write_queue.put_then(Append(item), then)
 
     async def release(self, lease: Lease) -> None:
         """Own a session no more."""

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from server.journal import call_queue
+from server.journal.base import Unavailable
 from server.journal.call_queue import CallQueue
 from tests.support.polling import eventually
 
@@ -82,3 +83,49 @@ async def test_a_group_that_waits_for_more_waits_for_a_time_alone(monkeypatch: p
     put(queue, call_queue.SHARED_FEW)
     await eventually(lambda: not queue.idle(), "a group that waited for its time")
     assert len(queue.take()) == call_queue.SHARED_FEW
+
+
+async def told(queue: CallQueue[None], *errors: Exception | None) -> list[Exception | None]:
+    """What those are told whose operations end so."""
+    heard: list[Exception | None] = []
+    for _ in errors:
+        queue.put_then(lambda _: None, heard.append)
+    await asyncio.sleep(0)
+    calls = queue.take()
+    for call, error in zip(calls, errors, strict=True):
+        call.error = error
+    queue.report(calls)
+    await eventually(lambda: len(heard) == len(errors), "everybody was told")
+    return heard
+
+
+async def test_who_waits_without_a_future_is_told_of_the_end_in_order() -> None:
+    queue: CallQueue[None] = CallQueue("here", 512)
+    failed = Unavailable("full")
+    assert await told(queue, None, failed, None) == [None, failed, None]
+
+
+async def test_who_waits_without_a_future_is_told_of_a_refusal_but_not_within_the_call() -> None:
+    queue: CallQueue[None] = CallQueue("here", 512)
+    queue.close()
+    heard: list[Exception | None] = []
+    queue.put_then(lambda _: None, heard.append)
+    assert not heard
+    await asyncio.sleep(0)
+    assert [type(one) for one in heard] == [Unavailable]
+
+
+async def test_a_callback_that_fails_takes_no_result_from_others() -> None:
+    queue: CallQueue[None] = CallQueue("here", 512)
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context["exception"]))
+
+    def fails(error: Exception | None) -> None:
+        raise ValueError(error)
+
+    queue.put_then(lambda _: None, fails)
+    behind = queue.put(lambda _: None, can_wait=True)
+    await asyncio.sleep(0)
+    queue.report(queue.take())
+    await behind
+    assert [type(fault) for fault in faults] == [ValueError]

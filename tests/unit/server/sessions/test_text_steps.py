@@ -1,5 +1,7 @@
 """Text steps: streamed text is decided, stored and published while the actor waits."""
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -18,12 +20,15 @@ from protocol.submissions import UserInput
 from server.config.settings import Settings
 from server.journal.base import Unavailable
 from server.journal.sqlite import SqliteJournal, open_journal
+from server.sessions import text_steps
 from server.sessions.inbox import Inbox
 from server.sessions.ports.broadcaster import EventBroadcaster
 from server.sessions.quotas import Quotas
 from server.sessions.recorder import JournalRecorder
 from server.sessions.replay import LoadedSession
 from server.sessions.text_steps import DecisionFailed, TextSteps
+from server.telemetry import log_context
+from server.telemetry.log_context import LogContext
 from tests.unit.agent.session.script import NOW, PlainTools
 from tests.unit.server.journal.builders import row
 
@@ -178,3 +183,45 @@ async def test_a_decision_that_fails_ends_the_wait_and_not_the_source_of_the_tex
     await turn.text("x")
     with pytest.raises(DecisionFailed):
         await waiting
+
+
+async def test_a_decision_that_fails_behind_a_step_is_logged_with_its_session(begin: Begin) -> None:
+    turn = await begin(RULES)
+    logged: list[str] = []
+
+    async def wait_as_the_actor() -> None:
+        log_context.enter(LogContext(session="s"))
+        await turn.steps.take_until_else(turn.session)
+
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            logged.append(log_context.current().session)
+
+    text_steps.log.addHandler(handler := Handler())
+    try:
+        waiting = turn.tasks.start(wait_as_the_actor(), "wait")
+        while turn.inbox.take_text_at_once is None:
+            await turn.journal.stat("s")
+        await turn.text("one")
+        await turn.text("two")
+        turn.session.rules = msgspec.structs.replace(RULES, chunk_max_chars=0)
+        with pytest.raises(DecisionFailed):
+            await waiting
+    finally:
+        text_steps.log.removeHandler(handler)
+    assert logged == ["s"]
+
+
+async def test_a_wait_that_is_cancelled_during_a_step_leaves_that_to_its_end(begin: Begin) -> None:
+    turn = await begin(RULES)
+    waiting = turn.tasks.start(turn.steps.take_until_else(turn.session), "wait")
+    while turn.inbox.take_text_at_once is None:
+        await turn.journal.stat("s")
+    await turn.text("all")
+    turn.inbox.wake()
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    assert waiting.cancelled()
+    assert await turn.published(3) == ["all"]
+    assert not turn.steps.under_way
