@@ -1,10 +1,11 @@
-"""Journal errors: faults of the data folder, and limits of users, as sentences that name the remedy."""
+"""Journal errors: faults of the data folder, and limits of users, as sentences that name the remedy; and checks that refuse."""
 
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from server.journal.base import JournalError, StorageBounds, Stored, Unavailable
+from server.journal.base import Conflict, JournalError, Record, StorageBounds, Stored, Unavailable
 
 
 class StorageFull(JournalError):
@@ -23,6 +24,15 @@ def check_room(stored: Stored, bounds: StorageBounds) -> None:
         raise StorageFull("sessions", bounds.sessions_max)
     if stored.bytes >= bounds.bytes_max:
         raise StorageFull("bytes", bounds.bytes_max)
+
+
+def follow(records: Sequence[Record], head: int) -> int:
+    """The seq of the last of `records`, which must follow `head` and one another without a hole. Raises `Conflict`."""
+    for record in records:
+        if record.first_seq != head + 1 or record.seq < record.first_seq:
+            raise Conflict(f"the record {record.first_seq}..{record.seq} does not follow {head}")
+        head = record.seq
+    return head
 
 
 class FolderInUse(JournalError):

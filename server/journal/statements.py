@@ -89,6 +89,12 @@ EVENTS_MAX = 64
 may keep it for a millisecond."""
 
 
+EventValue = int | bytes | bytearray
+"""A value of an event. Its data is a bytearray where it is small: for each `bytes` Python's sqlite3 looks for an adapter, which takes
+longer than to copy it."""
+COPIED_BYTES_MAX = 4_096
+
+
 @functools.cache
 def insert_events(count: int) -> str:
     """The statement that inserts so many events: the values of each are session, seq, span, data.
@@ -99,7 +105,7 @@ def insert_events(count: int) -> str:
     return f"INSERT OR ROLLBACK INTO events (session, seq, span, data) VALUES {', '.join(['(?,?,?,?)'] * count)}"
 
 
-def event_inserts(values: list[int | bytes]) -> Iterator[tuple[str, list[int | bytes]]]:
+def event_inserts(values: list[EventValue]) -> Iterator[tuple[str, list[EventValue]]]:
     """Statements that insert events, given as session, seq, span, data, session, ... one after another."""
     width = EVENTS_MAX * EVENT_COLUMNS
     for at in range(0, len(values), width):

@@ -26,7 +26,7 @@ from server.journal.base import (
     StorageBounds,
     Stored,
 )
-from server.journal.errors import check_room
+from server.journal.errors import check_room, follow
 from server.journal.mark import MarkFile
 
 log = logging.getLogger("holdfast.journal")
@@ -57,7 +57,7 @@ class Transactions:
         self._cursor = db.cursor()
         self._mark = mark
         self._known: dict[str, CachedSession] = {}
-        self._events: list[int | bytes] = []
+        self._events: list[sql.EventValue] = []
         self._last = (0, 0)
         self._changed = False
         self._changes: int = db.execute("SELECT changes FROM meta").fetchone()[0]
@@ -109,15 +109,18 @@ class Transactions:
 
     def append(self, item: AppendItem) -> None:
         """See `Journal.append`."""
-        known = self._leased(item.lease)
-        head = known.head
-        if item.expected_head != head:
+        known = self._known.get(item.lease.session_id)
+        if (
+            known is None or known.deleted or known.term != item.lease.term
+        ):  # the rest, or why not; a call costs as much as this
+            known = self._leased(item.lease)
+        if item.expected_head != known.head:
             if self._is_stored(known, item):
                 return
             raise Conflict(
-                f"session {item.lease.session_id} stands at {head}, not at {item.expected_head} as its owner expected"
+                f"session {item.lease.session_id} stands at {known.head}, not at {item.expected_head} as its owner expected"
             )
-        new_head = _follow(item.records, head)
+        new_head = follow(item.records, known.head)
         if item.idempotency:
             self._check_unanswered(known, item)
         if item.row is not None and item.row.session_id != item.lease.session_id:
@@ -126,8 +129,10 @@ class Transactions:
             _check_private(item)
         key = known.key
         for record in item.records:
-            self._events += (key, record.seq, record.seq - record.first_seq, record.data)
-            known.bytes += len(record.data)
+            data = record.data
+            known.bytes += len(data)
+            value = bytearray(data) if len(data) <= sql.COPIED_BYTES_MAX else data
+            self._events += (key, record.seq, record.seq - record.first_seq, value)
         known.head = new_head
         for private in item.private:
             self._change(sql.PUT_PRIVATE, (key, private.seq, private.data))
@@ -173,7 +178,7 @@ class Transactions:
         """See `Journal.merge`."""
         known = self._leased(lease)
         self._flush()
-        if not records or _follow(records, lo - 1) != hi:
+        if not records or follow(records, lo - 1) != hi:
             raise Conflict(f"the records do not stand for exactly {lo}..{hi}")
         borders = self._cursor.execute(sql.BORDERS, (known.key, lo, hi)).fetchone()
         if borders[:2] != (lo, hi):
@@ -337,12 +342,3 @@ def _check_private(item: AppendItem) -> None:
 def _check_there(known: CachedSession, session_id: str) -> None:
     if known.deleted:
         raise Deleted(f"session {session_id} was deleted")
-
-
-def _follow(records: Sequence[Record], head: int) -> int:
-    """The seq of the last of `records`, which must follow `head` and one another without a hole. Raises `Conflict`."""
-    for record in records:
-        if record.first_seq != head + 1 or record.seq < record.first_seq:
-            raise Conflict(f"the record {record.first_seq}..{record.seq} does not follow {head}")
-        head = record.seq
-    return head

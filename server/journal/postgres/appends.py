@@ -16,9 +16,9 @@ from server.journal.base import (
     JournalError,
     Lease,
     NotFound,
-    Record,
     Unavailable,
 )
+from server.journal.errors import follow
 from server.journal.postgres import batch
 from server.journal.postgres.batch import Prepared
 from server.journal.postgres.errors import error_of, explain
@@ -69,15 +69,6 @@ def find_leased(connection: Connection, lease: Lease, lock: str = "") -> Standin
     if standing.term != lease.term:
         raise Fenced(f"session {lease.session_id} is held under term {standing.term}; {lease.term} is over")
     return standing
-
-
-def follow(records: Sequence[Record], head: int) -> int:
-    """The seq of the last of `records`, which must follow `head` and one another without a hole. Raises `Conflict`."""
-    for record in records:
-        if record.first_seq != head + 1 or record.seq < record.first_seq:
-            raise Conflict(f"the record {record.first_seq}..{record.seq} does not follow {head}")
-        head = record.seq
-    return head
 
 
 class Appender:

@@ -19,11 +19,11 @@ from server.journal.base import (
     Stored,
     Unavailable,
 )
-from server.journal.errors import check_room
+from server.journal.errors import check_room, follow
 from server.journal.nodes.base import OwnedElsewhere
 from server.journal.nodes.inbox import Forwarded, Put
 from server.journal.postgres import inbox, membership
-from server.journal.postgres.appends import Appender, find, find_leased, follow
+from server.journal.postgres.appends import Appender, find, find_leased
 from server.journal.postgres.link import Link
 from server.journal.postgres.queries import STORED
 from server.journal.postgres.rows import CLAIM_COLUMNS, ROW_COLUMNS, claim_values, encode, row_values
