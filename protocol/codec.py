@@ -1,7 +1,7 @@
 """Codec: frames to bytes and back, in JSON (text, one frame a line) and MessagePack (binary, one after another)."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, Final
 
@@ -24,7 +24,6 @@ INT_MAX: Final = 2**64 - 1
 DECODE_ERRORS: Final = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError)
 """The exceptions that msgspec raises for invalid bytes."""
 
-_json = msgspec.json.Encoder()
 _msgpack = msgspec.msgpack.Encoder()
 
 
@@ -69,14 +68,11 @@ class _Envelope(msgspec.Struct):
     id: str = ""
 
 
-def encode(frame: Frame | Submission) -> bytes:
-    """One frame as JSON."""
-    return _json.encode(frame)
+encode: Callable[[Frame | Submission], bytes] = msgspec.json.Encoder().encode
+"""One frame as JSON."""
 
-
-def encode_msgpack(frame: Frame | Submission) -> bytes:
-    """One frame as MessagePack."""
-    return _msgpack.encode(frame)
+encode_msgpack: Callable[[Frame | Submission], bytes] = _msgpack.encode
+"""One frame as MessagePack."""
 
 
 def to_msgpack(data: bytes) -> bytes:

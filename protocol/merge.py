@@ -122,29 +122,34 @@ class TextRuns:
     """The runs of one session since they were last taken: noted as its events are stored, so that these need not be read again to be
     merged. What is merged is as the `Merger` says."""
 
-    __slots__ = ("_begins", "_ends", "_runs", "_source")
+    __slots__ = ("_begins", "_call_id", "_ends", "_message_id", "_runs")
 
     def __init__(self) -> None:
         self._runs: list[TextRun] = []
-        self._source: tuple[type[ev.Event], str] | None = None
-        """Of the run that may go on: the kind of its events, and of which message or call they are."""
+        self._message_id: str | None = None
+        self._call_id: str | None = None
+        """Of which message or call the run is that may go on."""
         self._begins = self._ends = 0
 
     def note(self, events: Sequence[ev.Event]) -> None:
-        """These events are stored, in this order."""
+        """These events are stored, in this order. No run goes on behind a hole: what was stored in it is not known here."""
         for event in events:
+            goes_on = event.seq == self._ends + 1
             if isinstance(event, ev.AssistantChunk):
-                self._add(ev.AssistantChunk, event.message_id, event.seq)
+                if not goes_on or event.message_id != self._message_id:
+                    self._begin(event.seq)
+                    self._message_id = event.message_id
+                self._ends = event.seq
             elif isinstance(event, ev.ToolLog):
-                self._add(ev.ToolLog, event.tool_call_id, event.seq)
-            elif isinstance(event, ev.AssistantMessageEvent):
-                if self._goes_on(ev.AssistantChunk, event.message_id, event.seq):
-                    self._source = None
-                    whole = msgspec.structs.replace(event, first_seq=self._begins)
-                    self._runs.append(TextRun(self._begins, event.seq, whole))
-                else:
-                    self._end()
-            elif self._source is not None:
+                if not goes_on or event.tool_call_id != self._call_id:
+                    self._begin(event.seq)
+                    self._call_id = event.tool_call_id
+                self._ends = event.seq
+            elif goes_on and isinstance(event, ev.AssistantMessageEvent) and event.message_id == self._message_id:
+                self._message_id = None
+                whole = msgspec.structs.replace(event, first_seq=self._begins)
+                self._runs.append(TextRun(self._begins, event.seq, whole))
+            else:
                 self._end()
 
     def take(self) -> list[TextRun]:
@@ -153,17 +158,11 @@ class TextRuns:
         runs, self._runs = self._runs, []
         return runs
 
-    def _add(self, kind: type[ev.AssistantChunk | ev.ToolLog], source: str, seq: int) -> None:
-        if not self._goes_on(kind, source, seq):
-            self._end()
-            self._source, self._begins = (kind, source), seq
-        self._ends = seq
-
-    def _goes_on(self, kind: type[ev.Event], source: str, seq: int) -> bool:
-        """Whether the run goes on with this. Not behind a hole: what was stored in it is not known here."""
-        return self._source == (kind, source) and seq == self._ends + 1
+    def _begin(self, seq: int) -> None:
+        self._end()
+        self._begins = seq
 
     def _end(self) -> None:
-        if self._source is not None and self._begins < self._ends:
+        if (self._message_id is not None or self._call_id is not None) and self._begins < self._ends:
             self._runs.append(TextRun(self._begins, self._ends))
-        self._source = None
+        self._message_id = self._call_id = None

@@ -119,8 +119,7 @@ def on_delta(session: Session, delta: Delta, redacted: str) -> None:
     before = 0 if message is None else len(message.text if kind == "text" else message.reasoning)
     limit = session.rules.chunk_max_chars
     for at in range(0, len(redacted), limit):
-        text = redacted[at : at + limit]
-        session.emit(ev.AssistantChunk, message_id=delta.message_id, offset=before + at, text=text, kind=kind)
+        session.emit_chunk(delta.message_id, before + at, redacted[at : at + limit], kind)
 
 
 def on_model_done(session: Session, done: ModelDone) -> None:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
+from protocol import events as ev
 from protocol.events import Event
 from protocol.submissions import Submission
 
@@ -133,6 +134,8 @@ def _emitted_in(function: Function) -> Iterator[str]:
                 func=ast.Attribute(attr="emit"), args=[ast.Attribute(value=ast.Name(id="ev"), attr=event), *_]
             ):
                 yield event
+            case ast.Call(func=ast.Attribute(attr="emit_chunk")):
+                yield ev.AssistantChunk.__name__
 
 
 def _imported_from(tree: ast.Module) -> Iterator[tuple[str, str]]:

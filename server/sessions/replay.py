@@ -25,7 +25,8 @@ LARGE_BYTES = 4_096
 
 def record_of(event: ev.Event) -> Record:
     """The record with which the journal stores this event."""
-    return Record(event.seq, ev.first_seq(event), codec.encode(event))
+    seq, first_seq = event.seq, event.first_seq
+    return Record(seq, seq if first_seq is msgspec.UNSET else first_seq, codec.encode(event))
 
 
 class RecordMerger:

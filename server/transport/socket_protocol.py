@@ -252,41 +252,40 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Send one message; a large one in fragments, of which few wait in the process. Raises `ClientDisconnected`."""
         await self.writable.wait()
         opcode = TEXT if text else BINARY
-        if len(data) <= UNFRAGMENTED_BYTES_MAX:
-            self._write_frame(opcode, data, True)
-            return
-        whole = data if self.conn.extensions else memoryview(data)  # many slow sockets share its bytes
-        for begin in range(0, len(data), FRAGMENT_BYTES):
+        size = FRAGMENT_BYTES if len(data) > UNFRAGMENTED_BYTES_MAX else max(1, len(data))
+        whole = (
+            data if self.conn.extensions or size >= len(data) else memoryview(data)
+        )  # many slow sockets share its bytes
+        for begin in range(0, max(1, len(data)), size):
             if begin:
                 opcode = CONT
                 await asyncio.sleep(0)  # a peer that reads fast gives no other pause
                 await self.writable.wait()
-            self._write_frame(opcode, whole[begin : begin + FRAGMENT_BYTES], begin + FRAGMENT_BYTES >= len(data))
+            if not self._write_frame(opcode, whole[begin : begin + size], begin + size >= len(data)):
+                raise ClientDisconnected
 
     def write_now(self, data: bytes, *, text: bool) -> bool:
         """Send one message if that need not wait: a small one, to a peer that has taken most of what was sent."""
-        ready = self.writable.is_set() and self.handshake_complete and not self._is_ending()
-        if not ready or len(data) > (COPIED_BYTES_MAX if self.conn.extensions else UNFRAGMENTED_BYTES_MAX):
-            return False
-        self._write_frame(TEXT if text else BINARY, data, True)
-        return True
+        most = COPIED_BYTES_MAX if self.conn.extensions else UNFRAGMENTED_BYTES_MAX
+        return len(data) <= most and self.writable.is_set() and self._write_frame(TEXT if text else BINARY, data, True)
 
-    def _write_frame(self, opcode: Opcode, data: bytes | memoryview, fin: bool) -> None:
-        """Hand over one frame; what is large is not copied on its way to the socket. Raises `ClientDisconnected`."""
+    def _write_frame(self, opcode: Opcode, data: bytes | memoryview, fin: bool) -> bool:
+        """Hand over one frame; what is large is not copied on its way to the socket. False, and nothing is sent, at the end."""
         if not self.handshake_complete or self._is_ending():
-            raise ClientDisconnected
+            return False
         self.sent_bytes += len(data)
         if self.conn.extensions:
             send = {TEXT: self.conn.send_text, BINARY: self.conn.send_binary}
             send.get(opcode, self.conn.send_continuation)(data, fin)
             self.transport.write(b"".join(self.conn.data_to_send()))
-            return
+            return True
         header = frame_header(opcode, len(data), fin=fin)
         if len(data) < COPIED_BYTES_MAX:
             self.transport.write(header + data)
         else:
             self.transport.write(header)
             self.transport.write(data)
+        return True
 
     @property
     def close_received(self) -> tuple[int, str] | None:

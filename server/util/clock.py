@@ -4,21 +4,18 @@ import time
 from datetime import UTC, datetime
 from functools import lru_cache
 
+_FRACTIONS = tuple(f".{millisecond:03d}Z" for millisecond in range(1_000))
+
 
 def utc_now() -> str:
     """The present time in UTC, in the form of RFC 3339 with milliseconds and `Z`."""
-    return _to_the_millisecond(time.time_ns() // 1_000_000)
+    second, millisecond = divmod(time.time_ns() // 1_000_000, 1_000)
+    return _to_the_second(second) + _FRACTIONS[millisecond]
 
 
 def rfc3339(at: datetime) -> str:
     """A time in UTC in the form of RFC 3339. These strings sort as their times do."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-@lru_cache(maxsize=1)  # under load several events come in one millisecond
-def _to_the_millisecond(milliseconds: int) -> str:
-    second, millisecond = divmod(milliseconds, 1_000)
-    return f"{_to_the_second(second)}.{millisecond:03d}Z"
 
 
 @lru_cache(maxsize=1)  # every event has a time, and thousands come in one second

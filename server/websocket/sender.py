@@ -145,21 +145,20 @@ class SocketSender:
 
     def _send_at_once(self) -> bool:
         """Send new events without the connection's task, whose wake-up costs more than the sending. False if it must do it."""
-        cursor = self._cursor
-        if not self.keeps_up or cursor.has_out_of_band or cursor.close_reason is not None:
-            return False
-        events = cursor.in_memory(self._batch_bytes)
+        events = self._cursor.events_alone(self._batch_bytes) if self.keeps_up else None
         if not events:
             return False
-        encoded = self._encoded(events)
-        if not self._form.final_response:
+        form = self._form
+        if len(events) == 1 and form.final_response:
+            message = events[0].packed if form.binary else events[0].data
+        else:
+            encoded = self._encoded(events)
             self._shorten(events, encoded)
-        message = self._joined(encoded)
-        if len(message) > self._batch_bytes or not self._transport.write_now(message, text=not self._form.binary):
+            message = self._joined(encoded)
+        if len(message) > self._batch_bytes or not self._transport.write_now(message, text=not form.binary):
             return False
-        cursor.advance(events[-1].seq)
         self._sent(len(events), 0.0)
-        return cursor.at_head
+        return self._cursor.advance(events[-1].seq)
 
     def _encoded(self, events: list[TailEvent]) -> list[bytes]:
         return [event.packed for event in events] if self._form.binary else [event.data for event in events]

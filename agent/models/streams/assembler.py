@@ -1,7 +1,7 @@
 """Response assembler: passes the text of a stream's chunks to the sink and builds the reply at the end."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -88,12 +88,16 @@ class ResponseAssembler:
             if text:
                 await self._sink(kind, text)
 
-    def take(self, chunks: Iterable[StreamChunk]) -> bool:
+    def take(self, chunks: Sequence[StreamChunk]) -> bool:
         """The same without waiting. False, and nothing is passed, if the sink might wait. Raises as `feed`."""
         sink = self._text_sink
         if sink is None or not sink.has_room:
             return False
-        for kind, text in self._texts(chunks):
+        if len(chunks) == 1 and _is_text_alone(chunks[0]):
+            texts: Iterable[tuple[DeltaKind, str]] = (("text", self._complete("text", chunks[0].text)),)
+        else:
+            texts = self._texts(chunks)
+        for kind, text in texts:
             if text:
                 sink.put(kind, text)
         return True
@@ -169,8 +173,10 @@ class ResponseAssembler:
     def _complete(self, kind: DeltaKind, text: str) -> str:
         """What is complete with this text; half a character is held back."""
         self.started = True
-        self._count(len(text))
-        size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        size = len(text)
+        self._count(size)
+        if not text.isascii():
+            size = len(text.encode("utf-8", "replace"))
         complete = self._repairs[kind].push(text)
         if kind == "reasoning":
             self.answered.reasoning += size
@@ -223,6 +229,18 @@ class ResponseAssembler:
                 because=f"more than {self._max_chars:,} characters",
                 retryable=False,
             )
+
+
+def _is_text_alone(chunk: StreamChunk) -> bool:
+    """As nearly all chunks are."""
+    return bool(chunk.text) and not (
+        chunk.reasoning
+        or chunk.fragments
+        or chunk.finish_reason
+        or chunk.done
+        or chunk.tokens is not None
+        or chunk.state is not None
+    )
 
 
 def _begins(fragment: ToolCallFragment, known: _Call) -> bool:

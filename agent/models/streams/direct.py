@@ -114,12 +114,22 @@ class DirectStream:
     def _feed(self, block: bytes) -> list[StreamChunk]:
         """The chunks of the events that this block completes. An error is kept until they have been returned."""
         chunks: list[StreamChunk] = []
+        at_event = self._data is None and not self._event and not self._lines
+        if (
+            at_event
+            and self._events
+            and not self._line_bytes
+            and block.startswith(b"data:")
+            and block.find(b"\n") == len(block) - 2 < self._max_line
+            and block.endswith(b"\n\n")
+        ):  # one event, as at the pace of real models
+            self._dispatch(block[5:-2].strip(), chunks)
+            return chunks
         if not self._events and len(self._head) < _HEAD_BYTES:
             self._head += block
         if b"\r\n" in block:  # as many servers in Python end their lines
             block = block.replace(b"\r\n", b"\n")
         end = block.rfind(b"\n\n") + 2
-        at_event = self._data is None and not self._event and not self._lines
         if at_event and 1 < end <= self._max_line - self._line_bytes:
             whole = block[:end]
             if self._line_bytes:
@@ -133,7 +143,7 @@ class DirectStream:
 
     def _feed_events(self, block: bytes, chunks: list[StreamChunk]) -> None:
         """Whole events. Those of text alone are decoded together, as many as can be; others one by one."""
-        if block.find(b"\n") == len(block) - 2 and block.startswith(b"data:"):  # one, as at the pace of real models
+        if block.find(b"\n") == len(block) - 2 and block.startswith(b"data:"):
             self._begun = True
             self._dispatch(block[5:-2].strip(), chunks)
         elif self._decode_texts is None:

@@ -21,23 +21,22 @@ SAME_STEP_S = 0.000_5
 class _Taker:
     """Stands where aiohttp's reader keeps the future of the task that waits for data. It has what is called of that."""
 
-    __slots__ = ("_at", "_context", "_loop", "_take", "ended")
+    __slots__ = ("_at", "_context", "_take", "_time", "ended")
 
     def __init__(self, take: TakeBlock) -> None:
         self._take = take
         self._context = contextvars.copy_context()  # of the task: what is logged says whose it is
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        self._time = loop.time
         self._at = 0.0
-        self.ended: asyncio.Future[None] = self._loop.create_future()
+        self.ended: asyncio.Future[None] = loop.create_future()
 
-    def is_fast(self) -> bool:
-        """Whether what comes now came in one step of the loop with the block before it."""
-        return self._loop.time() - self._at < SAME_STEP_S
-
-    def take(self, block: bytes) -> bool:
-        """Hand a block over. False if it was the last."""
+    def take(self, block: bytes) -> bool | None:
+        """Hand a block over. False if it was the last; None if it was not taken: it came in one step of the loop with the one before."""
+        if self._time() - self._at < SAME_STEP_S:
+            return None
         is_wanted = self._context.run(self._take, block)
-        self._at = self._loop.time()  # however long that took: else large blocks of one step would all be taken in it
+        self._at = self._time()  # however long that took: else large blocks of one step would all be taken in it
         return is_wanted
 
     def done(self) -> bool:
@@ -65,9 +64,10 @@ class PushedReader(StreamReader):
     def feed_data(self, data: bytes, size: int = 0) -> bool:
         """Hand the data to the taker, if there is one. It raises nothing: aiohttp would take that for a broken body."""
         waiter: Any = self._waiter
-        if type(waiter) is not _Taker or waiter.is_fast():
+        is_wanted = waiter.take(data) if type(waiter) is _Taker else None
+        if is_wanted is None:
             return super().feed_data(data, size)
-        if not waiter.take(data):
+        if not is_wanted:
             self._waiter = None
             waiter.set_result(None)
         return False

@@ -150,17 +150,24 @@ class Cursor:
         """Whether out-of-band frames wait."""
         return bool(self._out_of_band)
 
-    def advance(self, seq: int) -> None:
-        """The follower has all events up to `seq`, by a snapshot or a replay: `next` goes on after it.
+    def advance(self, seq: int) -> bool:
+        """The follower has all events up to `seq`, by a snapshot or a replay: `next` goes on after it. Gives whether these are all.
 
         Before the first `next` it may also go back, to where a client that comes back stands.
         """
         self.position = seq
+        return seq >= self._broadcaster.head
 
     def in_memory(self, max_bytes: int) -> list[TailEvent] | None:
         """As `next`, without moving the position; None if the journal must be read."""
         if self.position >= self._broadcaster.head:
             return []
+        return self._broadcaster.tail_after(self.position, max_bytes)
+
+    def events_alone(self, max_bytes: int) -> list[TailEvent] | None:
+        """As `in_memory`; None also if there is something else than events for the follower."""
+        if self._out_of_band or self.close_reason is not None:
+            return None
         return self._broadcaster.tail_after(self.position, max_bytes)
 
     @property
@@ -236,11 +243,12 @@ class EventBroadcaster:
         if self._tail_size > self._tail_bytes:
             self._shorten_tail()
         for record in records:
-            if len(record.data) > LARGE_BYTES:
+            data = record.data
+            if len(data) > LARGE_BYTES:
                 self._tail += self._shared.events((record,))
             else:
-                self._tail.append(TailEvent(record.seq, record.first_seq, record.data))
-            self._tail_size += len(record.data)
+                self._tail.append(TailEvent(record.seq, record.first_seq, data))
+            self._tail_size += len(data)
         last = records[-1]
         self.head = last.seq
         if last.data.startswith(LAST_EVENT):
@@ -288,10 +296,11 @@ class EventBroadcaster:
 
     def tail_after(self, position: int, max_bytes: int) -> list[TailEvent] | None:
         """Events of the tail after `position`, about `max_bytes`; None if the tail does not reach back that far."""
-        if not self._tail or self._tail[0].first_seq > position + 1:
+        tail, begins = self._tail, position + 1
+        if not tail or tail[0].first_seq > begins:
             return None
-        if self._tail[-1].first_seq == position + 1:  # nearly always: a follower that keeps up
-            return [self._tail[-1]]
+        if tail[-1].first_seq == begins:  # nearly always: a follower that keeps up
+            return [tail[-1]]
         behind = 0
         for tailed in reversed(self._tail):
             if tailed.seq <= position:
