@@ -1,8 +1,10 @@
 """Quotas: what each user has stored and spent, against the limits of the settings. Kept in memory, read from the journal."""
 
+import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import nullcontext
 
 import msgspec
 
@@ -27,11 +29,15 @@ ReadSpent = Callable[[Sequence[str], str], Awaitable[list[Spent]]]
 """Reads what users have spent on a day; nothing of one who spent nothing."""
 
 
+Change = Callable[[], Awaitable[None]]
+
+
 class UserUsage(msgspec.Struct):
-    """What one user has stored, and has spent on the day that `spent` names."""
+    """What one user has stored, and has spent on the day that `spent` names. `counting`: held while it is read again what they store."""
 
     stored: Stored
     spent: Spent
+    counting: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
 
 class Quotas:
@@ -57,13 +63,19 @@ class Quotas:
 
         Gives what the same read says of the user's instructions for models in new sessions.
         """
-        stored, spent, instructions = await self._journal.account(user_id, self._today())
-        in_memory = self._usage.get(user_id)
-        if in_memory is not None and in_memory.spent.day == spent.day:
-            # Appends that are under way are counted in memory already, but not in the journal.
-            spent = max(spent, in_memory.spent, key=lambda one: one.tokens)
-        self._usage[user_id] = UserUsage(stored, spent)
-        return instructions
+        known = self._usage.get(user_id)
+        async with known.counting if known is not None else nullcontext():
+            stored, spent, instructions = await self._journal.account(user_id, self._today())
+            in_memory = self._usage.get(user_id)
+            if in_memory is None:
+                self._usage[user_id] = UserUsage(stored, spent)
+                return instructions
+            in_memory.stored = stored
+            if in_memory.spent.day == spent.day:
+                # Appends that are under way are counted in memory already, but not in the journal.
+                spent = max(spent, in_memory.spent, key=lambda one: one.tokens)
+            in_memory.spent = spent
+            return instructions
 
     async def refresh_spent(self, user_ids: Iterable[str], read: ReadSpent) -> None:
         """Read again what these users have spent today: other servers may have called models for them. Raises `Unavailable`."""
@@ -76,11 +88,18 @@ class Quotas:
             ):  # else it is not known what was read of the newest
                 usage.spent = spent
 
-    async def refresh(self, user_id: str) -> None:
-        """Read again how much the user stores. Raises `Unavailable`."""
+    async def refresh(self, user_id: str, change: Change | None = None) -> None:
+        """Read again how much the user stores, after this change to it. Raises `Unavailable`, and what the change raises.
+
+        One after another: else an older answer could come last, and files could be in the answer to somebody else while they
+        still count as reserved.
+        """
         usage = self._usage.get(user_id)
-        if usage is not None:
-            usage.stored = await self._journal.stored(user_id)
+        async with usage.counting if usage is not None else nullcontext():
+            if change is not None:
+                await change()
+            if usage is not None:
+                usage.stored = await self._journal.stored(user_id)
 
     async def refresh_soon(self, user_id: str) -> None:
         """As `refresh`; if the journal does not answer, the next activation or turn reads it."""

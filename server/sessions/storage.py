@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -70,11 +70,8 @@ class StorageAccount:
         """Count the session's files and store the sum. Raises `Unavailable`, `PlacesTaken`, `OSError`."""
         count = partial(stored_files, self._folder, row.session_id, self._limits)
         size = await self._disk.run(count, Holder(row.user_id, row.session_id))
-        try:
-            await self._journal.files_measured(row.session_id, size)
-        except (Deleted, NotFound):
-            return
-        await self._quotas.refresh(row.user_id)
+        with suppress(Deleted, NotFound):
+            await self._quotas.refresh(row.user_id, partial(self._journal.files_measured, row.session_id, size))
 
     def for_session(self, row: SessionRow) -> "SessionStorage":
         """The account as a session's sandbox uses it."""

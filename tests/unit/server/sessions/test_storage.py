@@ -11,6 +11,7 @@ import pytest
 
 from agent.sandbox.local.probe import probe
 from agent.util.executors import Executors
+from agent.util.tasks import TaskOwner
 from agent.workspace.files import SandboxError
 from agent.workspace.settings import WorkspaceLimits
 from protocol import codes
@@ -87,6 +88,38 @@ async def test_what_tools_of_several_sessions_write_at_the_same_time_stays_withi
     (refused,) = [result for result in results if result is not None]
     assert isinstance(refused, SandboxError) and "delete some to make room" in str(refused)
     assert len(written) == 3
+
+
+async def test_nothing_counts_twice_while_the_files_of_several_sessions_are_counted(tmp_path: Path) -> None:
+    executors = Executors()
+    async with contextlib.aclosing(await open_journal(tmp_path)) as journal:
+        quotas = Quotas(journal, UserLimits(stored_bytes_max=10 * LARGE))
+        account = StorageAccount(
+            journal, quotas, DiskRoom(tmp_path / "journal.db"), tmp_path, WorkspaceLimits(), executors.disk
+        )
+        rows = [row(f"s{number}") for number in range(6)]
+        for one in rows:
+            await journal.create(one)
+        user_id = rows[0].user_id
+        await quotas.open(user_id)
+
+        async def write(one: SessionRow) -> None:
+            async with account.writing(one, LARGE):
+                folder = tmp_path / "workspaces" / one.session_id
+                folder.mkdir(parents=True)
+                (folder / "file").write_bytes(bytes(LARGE))
+
+        tasks = TaskOwner("test")
+        writing = [tasks.start(write(one), "write") for one in rows]
+        least = quotas.left_for(user_id)
+        while not all(one.done() for one in writing):
+            await asyncio.sleep(0)
+            least = min(least, quotas.left_for(user_id))
+        await tasks.aclose()
+        left = quotas.left_for(user_id)
+    await executors.aclose()
+    assert [one.exception() for one in writing] == [None] * len(rows)
+    assert 0 < least == left < 4 * LARGE
 
 
 async def test_deleting_a_file_or_a_session_makes_room(tmp_path: Path) -> None:
