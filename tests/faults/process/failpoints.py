@@ -60,7 +60,10 @@ def install(failpoints: Sequence[Failpoint], calls: Path) -> None:
     counts: Counter[str] = Counter()
     for name, (owner, method) in points.items():
         mine = {(point.when, point.at): SIGNALS[point.act] for point in failpoints if point.call == name}
-        setattr(owner, method, _watched(getattr(owner, method), name, counts, log, mine))
+        point = _Point(name, counts, log, mine)
+        setattr(owner, method, _watched(getattr(owner, method), point))
+        if method == "append":  # the same without a future
+            owner.append_then = _watched_then(owner.append_then, point)
 
 
 def _found(path: str) -> tuple[type | ModuleType, str]:
@@ -73,58 +76,80 @@ def _found(path: str) -> tuple[type | ModuleType, str]:
     return holder, method
 
 
-def _watched(
-    original: Callable[..., Any],
-    name: str,
-    counts: Counter[str],
-    log: int,
-    deadly: Mapping[tuple[When, int], signal.Signals],
-) -> Callable[..., Any]:
-    def begin() -> int:
-        counts[name] += 1
-        number = counts[name]
-        os.write(log, name.encode() + b"\n")
-        act(number, "before")
+class _Point:
+    """An operation: counts its calls in `log`, and acts at those that are named."""
+
+    def __init__(
+        self, name: str, counts: Counter[str], log: int, deadly: Mapping[tuple[When, int], signal.Signals]
+    ) -> None:
+        self.name = name
+        self._counts = counts
+        self._log = log
+        self._deadly = deadly
+
+    def begin(self) -> int:
+        """A call begins. Gives its number."""
+        self._counts[self.name] += 1
+        number = self._counts[self.name]
+        os.write(self._log, self.name.encode() + b"\n")
+        self.act(number, "before")
         return number
 
-    def act(number: int, when: When) -> None:
-        sent = deadly.get((when, number))
+    def act(self, number: int, when: When) -> None:
+        """This call is about to begin or has ended."""
+        sent = self._deadly.get((when, number))
         if sent is not None:
             os.kill(os.getpid(), sent)
 
+
+def _watched_then(original: Callable[..., None], point: _Point) -> Callable[..., None]:
+    @functools.wraps(original)
+    def telling(journal: Any, item: Any, then: Callable[[Exception | None], None]) -> None:
+        number = point.begin()
+
+        def told(error: Exception | None) -> None:
+            point.act(number, "after")  # before the caller learns of it
+            then(error)
+
+        original(journal, item, told)
+
+    return telling
+
+
+def _watched(original: Callable[..., Any], point: _Point) -> Callable[..., Any]:
     if iscoroutinefunction(original):
 
         @functools.wraps(original)
         async def waiting(*args: Any, **kwargs: Any) -> Any:
-            number = begin()
+            number = point.begin()
             result = await original(*args, **kwargs)
-            act(number, "after")
+            point.act(number, "after")
             return result
 
         return waiting
 
-    if name == "declare":
+    if point.name == "declare":
 
         @functools.wraps(original)
         def finding(connection: Any) -> Any:
             late = "SELECT FROM nodes WHERE NOT dead AND good_until < clock_timestamp()"
             if connection.execute(late).fetchone() is None:
                 return original(connection)
-            number = begin()
+            number = point.begin()
             found = original(connection)
-            act(number, "after")
+            point.act(number, "after")
             return found
 
         return finding
 
     @functools.wraps(original)
     def blocking(*args: Any, **kwargs: Any) -> Any:
-        number = begin()
+        number = point.begin()
         result = original(*args, **kwargs)
         if isinstance(result, asyncio.Future):
-            result.add_done_callback(lambda _: act(number, "after"))  # before the caller learns of it
+            result.add_done_callback(lambda _: point.act(number, "after"))  # before the caller learns of it
         else:
-            act(number, "after")
+            point.act(number, "after")
         return result
 
     return blocking
