@@ -63,7 +63,8 @@ def install(failpoints: Sequence[Failpoint], calls: Path) -> None:
         point = _Point(name, counts, log, mine)
         setattr(owner, method, _watched(getattr(owner, method), point))
         if method == "append":  # the same without a future
-            owner.append_then = _watched_then(owner.append_then, point)
+            told: Any = owner
+            told.append_then = _watched_then(told.append_then, point)
 
 
 def _found(path: str) -> tuple[type | ModuleType, str]:
