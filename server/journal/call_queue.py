@@ -78,7 +78,7 @@ class CallQueue(Generic[S]):
         return waiter
 
     def put_then(self, operation: Callable[[S], None], then: Then) -> None:
-        """As `put`, of a call that may wait: `then` is called later in the event loop, in a third of the time that a future takes."""
+        """As `put`, of a call that may wait: `then` is called later in the event loop, and no future is made."""
         refusal = self._add(Call(operation, then), can_wait=True)
         if refusal is not None:
             self._loop.call_soon(then, refusal)

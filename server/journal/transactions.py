@@ -110,10 +110,8 @@ class Transactions:
     def append(self, item: AppendItem) -> None:
         """See `Journal.append`."""
         known = self._known.get(item.lease.session_id)
-        if (
-            known is None or known.deleted or known.term != item.lease.term
-        ):  # the rest, or why not; a call costs as much as this
-            known = self._leased(item.lease)
+        if known is None or known.deleted or known.term != item.lease.term:
+            known = self._leased(item.lease)  # or why not
         if item.expected_head != known.head:
             if self._is_stored(known, item):
                 return
