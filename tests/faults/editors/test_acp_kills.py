@@ -134,7 +134,8 @@ async def test_two_editors_and_a_client_show_the_same_when_the_server_is_killed(
                 await shows(two, text)
         return killed
 
-    tally["kills"] += await at_every_append(play, tmp_path, when, short, 15)
+    fewest = 12  # 14 to 16: what both prompts give at the same time is one append or two
+    tally["kills"] += await at_every_append(play, tmp_path, when, short, fewest)
 
 
 @pytest.mark.parametrize("lines", few(range(4, 40), 12))
