@@ -68,6 +68,11 @@ class Turn:
         self.cursor.advance(self.recorder.head)
         self.message_id = next(one.message_id for one in decision.effects if isinstance(one, CallModel))
 
+    async def takes_text(self) -> None:
+        """Wait until text is taken as it comes."""
+        while self.inbox.take_text_at_once is None:
+            await self.journal.stat("s")
+
     async def text(self, text: str) -> None:
         await self.inbox.delta(self.message_id, "text", text)
 
@@ -106,8 +111,7 @@ async def begin(tmp_path: Path) -> AsyncIterator[Begin]:
 async def test_text_is_published_once_it_is_stored_while_the_actor_waits(begin: Begin) -> None:
     turn = await begin(RULES)
     waiting = turn.tasks.start(turn.steps.take_until_else(turn.session), "wait")
-    while turn.inbox.take_text_at_once is None:
-        await turn.journal.stat("s")
+    await turn.takes_text()
     await turn.text("Hel")
     assert turn.broadcaster.head < turn.session.state.view.seq, "decided, and not published before it is stored"
     assert await turn.published(3) == ["Hel"]
@@ -118,8 +122,7 @@ async def test_text_is_published_once_it_is_stored_while_the_actor_waits(begin: 
 async def test_text_that_comes_during_a_step_is_joined_in_the_next(begin: Begin) -> None:
     turn = await begin(RULES)
     turn.tasks.start(turn.steps.take_until_else(turn.session), "wait")
-    while turn.inbox.take_text_at_once is None:
-        await turn.journal.stat("s")
+    await turn.takes_text()
     for word in ("one", "two", "three"):
         await turn.text(word)
     assert await turn.published(11) == ["one", "twothree"]
@@ -135,8 +138,7 @@ async def test_text_that_came_before_is_taken_too(begin: Begin) -> None:
 async def test_the_wait_ends_with_another_input_once_the_text_before_it_is_stored(begin: Begin) -> None:
     turn = await begin(RULES)
     waiting = turn.tasks.start(turn.steps.take_until_else(turn.session), "wait")
-    while turn.inbox.take_text_at_once is None:
-        await turn.journal.stat("s")
+    await turn.takes_text()
     await turn.text("all")
     await turn.text(" of it")
     turn.inbox.result(ModelDone(turn.message_id, ModelReply((), "stop", None)))
@@ -149,8 +151,7 @@ async def test_the_wait_ends_with_another_input_once_the_text_before_it_is_store
 async def test_texts_of_two_kinds_that_come_during_a_step_end_the_wait(begin: Begin) -> None:
     turn = await begin(RULES)
     waiting = turn.tasks.start(turn.steps.take_until_else(turn.session), "wait")
-    while turn.inbox.take_text_at_once is None:
-        await turn.journal.stat("s")
+    await turn.takes_text()
     await turn.text("one")
     await turn.inbox.delta(turn.message_id, "reasoning", "hm")
     await turn.text("two")
@@ -161,8 +162,7 @@ async def test_texts_of_two_kinds_that_come_during_a_step_end_the_wait(begin: Be
 async def test_text_that_cannot_be_stored_ends_the_wait_after_the_retries(begin: Begin) -> None:
     turn = await begin(RULES)
     waiting = turn.tasks.start(turn.steps.take_until_else(turn.session), "wait")
-    while turn.inbox.take_text_at_once is None:
-        await turn.journal.stat("s")
+    await turn.takes_text()
     await turn.journal.aclose()
     await turn.text("lost")
     before = turn.steps.under_way
@@ -178,8 +178,7 @@ async def test_text_that_cannot_be_stored_ends_the_wait_after_the_retries(begin:
 async def test_a_decision_that_fails_ends_the_wait_and_not_the_source_of_the_text(begin: Begin) -> None:
     turn = await begin(msgspec.structs.replace(RULES, chunk_max_chars=0))
     waiting = turn.tasks.start(turn.steps.take_until_else(turn.session), "wait")
-    while turn.inbox.take_text_at_once is None:
-        await turn.journal.stat("s")
+    await turn.takes_text()
     await turn.text("x")
     with pytest.raises(DecisionFailed):
         await waiting
@@ -200,8 +199,7 @@ async def test_a_decision_that_fails_behind_a_step_is_logged_with_its_session(be
     text_steps.log.addHandler(handler := Handler())
     try:
         waiting = turn.tasks.start(wait_as_the_actor(), "wait")
-        while turn.inbox.take_text_at_once is None:
-            await turn.journal.stat("s")
+        await turn.takes_text()
         await turn.text("one")
         await turn.text("two")
         turn.session.rules = msgspec.structs.replace(RULES, chunk_max_chars=0)
@@ -215,8 +213,7 @@ async def test_a_decision_that_fails_behind_a_step_is_logged_with_its_session(be
 async def test_a_wait_that_is_cancelled_during_a_step_leaves_that_to_its_end(begin: Begin) -> None:
     turn = await begin(RULES)
     waiting = turn.tasks.start(turn.steps.take_until_else(turn.session), "wait")
-    while turn.inbox.take_text_at_once is None:
-        await turn.journal.stat("s")
+    await turn.takes_text()
     await turn.text("all")
     turn.inbox.wake()
     await asyncio.sleep(0)
