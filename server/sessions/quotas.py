@@ -66,15 +66,12 @@ class Quotas:
         known = self._usage.get(user_id)
         async with known.counting if known is not None else nullcontext():
             stored, spent, instructions = await self._journal.account(user_id, self._today())
-            in_memory = self._usage.get(user_id)
-            if in_memory is None:
-                self._usage[user_id] = UserUsage(stored, spent)
-                return instructions
-            in_memory.stored = stored
-            if in_memory.spent.day == spent.day:
+            usage = self._usage.get(user_id) or UserUsage(stored, spent)
+            if usage.spent.day == spent.day:
                 # Appends that are under way are counted in memory already, but not in the journal.
-                spent = max(spent, in_memory.spent, key=lambda one: one.tokens)
-            in_memory.spent = spent
+                spent = max(spent, usage.spent, key=lambda one: one.tokens)
+            usage.stored, usage.spent = stored, spent
+            self._usage[user_id] = usage
             return instructions
 
     async def refresh_spent(self, user_ids: Iterable[str], read: ReadSpent) -> None:
