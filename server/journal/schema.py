@@ -117,6 +117,24 @@ STEPS = (
     """,
     "CREATE TABLE instructions (user_id TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;",  # to models, in new sessions
     "ALTER TABLE sessions ADD COLUMN listed TEXT NOT NULL DEFAULT '';",  # pinned, archived
+    """
+    CREATE TABLE stored (                   -- by each user, kept by the triggers: to add it up would take as long as all their sessions
+        user_id TEXT PRIMARY KEY,
+        sessions INTEGER NOT NULL,
+        bytes INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    INSERT INTO stored SELECT user_id, count(*), sum(bytes + files) FROM sessions WHERE deleted = 0 GROUP BY user_id;
+    CREATE TRIGGER stored_by_new AFTER INSERT ON sessions WHEN NEW.deleted = 0 BEGIN
+        INSERT INTO stored VALUES (NEW.user_id, 1, NEW.bytes + NEW.files)
+            ON CONFLICT DO UPDATE SET sessions = sessions + 1, bytes = bytes + excluded.bytes;
+    END;
+    CREATE TRIGGER stored_changed AFTER UPDATE OF user_id, deleted, bytes, files ON sessions BEGIN
+        UPDATE stored SET sessions = sessions - 1, bytes = bytes - OLD.bytes - OLD.files
+            WHERE OLD.deleted = 0 AND user_id = OLD.user_id;
+        INSERT INTO stored SELECT NEW.user_id, 1, NEW.bytes + NEW.files WHERE NEW.deleted = 0
+            ON CONFLICT DO UPDATE SET sessions = sessions + 1, bytes = bytes + excluded.bytes;
+    END;
+    """,
 )
 """Step i takes a file of version i to version i + 1."""
 

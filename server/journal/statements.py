@@ -31,7 +31,7 @@ COUNT_BYTES = """
 """
 """What was stored since the row was written last is counted anew where a turn was cut short."""
 KEEP_BYTES = "UPDATE sessions SET bytes = ? WHERE key = ?"
-STORED = "SELECT count(*), coalesce(sum(bytes + files), 0) FROM sessions WHERE deleted = 0 AND user_id = ?"
+STORED = "SELECT coalesce(sum(sessions), 0), coalesce(sum(bytes), 0) FROM stored WHERE user_id = ?"
 SPEND = """
     INSERT INTO spending (user_id, day, tokens, microdollars) VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET tokens = tokens + excluded.tokens, microdollars = microdollars + excluded.microdollars

@@ -212,7 +212,7 @@ async def test_sessions_are_never_mixed_and_nothing_in_use_is_moved(
 
 DERIVED = {"head", "made_in", "deleted_at", "title_folded", "owner", "followed_at"}
 """Columns of a database's sessions that follow from the rest, or mean nothing once all servers have stopped."""
-LEFT_OUT = {"meta", "snapshots", "nodes", "inbox", "credentials", "given"}
+LEFT_OUT = {"meta", "stored", "snapshots", "nodes", "inbox", "credentials", "given"}
 """Tables of either journal whose rows are made again, or are not the journal's: who gets no answer to what waits in `inbox` sends it again."""
 
 
