@@ -128,6 +128,9 @@ class BodyStream(AiohttpResponseStream):  # type: ignore[misc]  # LiteLLM's type
             self._aiohttp_response.close()
 
 
+_NO_BODY = httpx.ByteStream(b"")
+
+
 class EventStreamResponse(httpx.Response):
     """A response whose lines do not end at every line separator of Unicode.
 
@@ -162,6 +165,11 @@ class EventStreamResponse(httpx.Response):
 
     def aiter_lines(self) -> EventLines:
         return EventLines(self)
+
+    async def aclose(self) -> None:
+        """As httpx's. The stream that its client put in, which refers to this response, is let go: no garbage collection is needed then."""
+        await super().aclose()
+        self.stream = _NO_BODY
 
 
 class GuardedTransport(LiteLLMAiohttpTransport):  # type: ignore[misc]  # as above

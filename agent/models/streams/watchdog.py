@@ -67,10 +67,12 @@ class Watchdog:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._task is not None
+        # A task refers to the exception that ended it, and that to what was open then: kept, the task would be garbage.
+        task, self._task = self._task, None
+        assert task is not None
         assert self._timer is not None
         self._timer.cancel()
-        if self._expired and self._task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
+        if self._expired and task.uncancel() <= self._cancelling and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
     def _check_in(self, seconds: float) -> None:
