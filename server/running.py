@@ -29,6 +29,7 @@ from server.auth.shared_keys import check_secret, write_keys
 from server.config.fingerprints import fingerprints
 from server.config.settings import Settings
 from server.jobs.dataset_export import SessionExporter
+from server.jobs.garbage import FullCollections
 from server.jobs.left_files import LeftFiles
 from server.jobs.retention import Retention
 from server.journal.backend import open_backend
@@ -199,9 +200,14 @@ async def open_server(parts: Parts, ends: contextlib.AsyncExitStack) -> RunningS
     if rows is not None:
         rows.watch(watcher.reread_soon)
     ends.push_async_callback(watcher.aclose)
-    parts.metrics.watch(
-        lambda: manager.active_session_count, lambda: [actor.row.state for actor in manager.registry.all()]
-    )
+
+    def states() -> list[str]:
+        return [actor.row.state for actor in manager.registry.all()]
+
+    parts.metrics.watch(lambda: manager.active_session_count, states)
+    collections = FullCollections(lambda: "running" in states())
+    ends.push_async_callback(collections.aclose)
+    collections.start()
     if settings.server.preload_model:
         tasks.start(_load_later(parts), "load models")
     if nodes is not None:
