@@ -172,7 +172,7 @@ def check_header(path: Path) -> bool:
 
 
 def connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
-    """A connection to a file that exists; transactions are begun and ended by hand. Raises `Unavailable`."""
+    """A connection to a file that exists; transactions are begun and ended by hand. Raises `Unavailable`, `Corrupt`, `sqlite3.Error`."""
     if not os.access(path, os.W_OK):
         # SQLite would open it for reading without a word.
         raise explain_os(PermissionError(errno.EACCES, os.strerror(errno.EACCES)), path)
@@ -183,7 +183,15 @@ def connect(path: Path, busy_timeout_s: float) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
-    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    try:
+        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")  # the first statement reads the schema
+    except UnicodeDecodeError as error:
+        # SQLite's message quotes what is damaged, and Python's sqlite3 takes every message for UTF-8.
+        db.close()
+        raise Corrupt(path, "malformed database schema") from error
+    except sqlite3.Error:
+        db.close()
+        raise
     return db
 
 
