@@ -1,1 +1,1 @@
-"""Jobs: work that runs on a schedule: the export of sessions to datasets, and retention."""
+"""Jobs: work that runs on a schedule: the export of sessions to datasets, retention, full garbage collections."""
