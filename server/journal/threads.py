@@ -94,7 +94,7 @@ class Checkpointer:
                     db = connect(self._path, schema.BUSY_TIMEOUT_S)
                 _, pages, _ = db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
                 self.log_too_long = pages > schema.LOG_PAGES_MAX // FINISHED_PART
-            except sqlite3.Error as error:
+            except (sqlite3.Error, JournalError) as error:
                 log.warning("the journal's write-ahead log stays as it is: %s", explain(error, self._path) or error)
         if db is not None:
             db.close()

@@ -1,6 +1,7 @@
 """Writer thread: groups, bounds, and what it does between the groups."""
 
 import asyncio
+import logging
 import sqlite3
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from server.journal.base import PrivateRecord, Unavailable
 from server.journal.settings import JournalSettings
 from server.journal.sqlite import open_journal
 from server.journal.statements import event_inserts
+from server.journal.threads import Checkpointer
 from tests.support.polling import eventually
 from tests.unit.server.journal.builders import begin, item, texts
 from tests.unit.server.journal.writer_process import ROOT
@@ -178,6 +180,22 @@ async def test_the_write_ahead_log_is_checkpointed_beside_the_writer(
                 head += 1
     finally:
         await journal.aclose()
+
+
+async def test_the_checkpointer_goes_on_after_it_could_not_open_the_database(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpointer = Checkpointer(tmp_path / "journal.db")
+    checkpointer.start()
+    try:
+        with caplog.at_level(logging.WARNING, "holdfast.journal"):
+            checkpointer.wake()
+            await eventually(lambda: len(caplog.records) == 1)
+            checkpointer.wake()
+            await eventually(lambda: len(caplog.records) == 2)
+    finally:
+        checkpointer.stop()
+    assert caplog.text.count("the journal's write-ahead log stays as it is") == 2
 
 
 async def test_durability_power_works_the_same(tmp_path: Path) -> None:
